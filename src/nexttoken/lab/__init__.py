@@ -1,0 +1,1 @@
+"""What the notebooks are given: nothing here needs to be opened to do the course."""

@@ -1,0 +1,47 @@
+"""The first cell of every notebook: edits are seen at once, and it is said who answers."""
+
+import importlib
+import os
+
+from nexttoken import course
+from nexttoken import exercise as exercises
+
+
+def open_page(chapter: str) -> None:
+    """Begin a page of the book: your functions where finished, the references elsewhere."""
+    _reload_edits()
+    exercises.let_reference_stand_in()
+    print(_who_answers(chapter, "this page"))
+
+
+def open_exercises(chapter: str) -> None:
+    """Begin a graded notebook: this chapter is answered by you, all other chapters by the references."""
+    _reload_edits()
+    exercises.grade_chapter(chapter)
+    print(_who_answers(chapter, "the cells under `with stand_in():`"))
+
+
+def _who_answers(chapter: str, where: str) -> str:
+    if os.environ.get("NEXTTOKEN_REFERENCE") == "1":
+        return f"Every exercise of {chapter} is answered by the reference in solutions/."
+    importlib.import_module(f"nexttoken.{chapter}")
+    missing = exercises.standing_in_for(chapter)
+    done = len(course.exercises(chapter)) - len(missing)
+    counted = f"{chapter}: {done} of {done + len(missing)} exercises are yours."
+    if not missing:
+        return counted
+    functions = ", ".join(name.partition(".")[2] for name in missing)
+    if not course.has_solutions():
+        return f"{counted} Not done yet: {functions}."
+    return f"{counted} In {where} the reference stands in for: {functions}."
+
+
+def _reload_edits() -> None:
+    """Let every cell see the files as they were last saved (IPython's autoreload)."""
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return
+    if (shell := get_ipython()) is not None:
+        shell.run_line_magic("load_ext", "autoreload")
+        shell.run_line_magic("autoreload", "2")
