@@ -18,7 +18,7 @@ def bigram_counts(ids: Int[Tensor, " time"], vocab_size: int) -> Int[Tensor, "vo
 def bigram_probabilities(
     counts: Int[Tensor, "vocab vocab"], smoothing: float = 1.0
 ) -> Float[Tensor, "vocab vocab"]:
-    mass = counts + smoothing
+    mass = counts + float(smoothing)
     total = mass.sum(dim=-1, keepdim=True)
     return torch.where(total > 0, mass / total, 1 / counts.shape[-1])
 
@@ -35,7 +35,7 @@ def next_token_windows(
     ids: Int[Tensor, " time"], context: int
 ) -> tuple[Int[Tensor, "windows context"], Int[Tensor, "windows context"]]:
     windows = ids.unfold(0, context, 1)
-    return windows[:-1], windows[1:]
+    return windows[:-1].clone(), windows[1:].clone()
 
 
 def sequence_log_probability(
@@ -72,9 +72,11 @@ def keep_top_p(logits: Float[Tensor, "*batch vocab"], p: float) -> Float[Tensor,
     order = logits.argsort(dim=-1, descending=True, stable=True)
     probabilities = logits.softmax(dim=-1).gather(-1, order)
     # A token is kept while those before it have not reached p: so the one that crosses p is in.
+    # Reached up to rounding, that is: 0.5 + 0.3 comes out a little below 0.8.
     before = probabilities.cumsum(dim=-1).roll(1, dims=-1)
-    before[..., 0] = -1.0
-    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, (before < p) | (p == 1))
+    before[..., 0] = -1.0  # the first is always kept
+    not_reached = before < p - 8 * torch.finfo(logits.dtype).eps
+    kept = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, not_reached | (p == 1))
     return logits.masked_fill(~kept, -math.inf)
 
 

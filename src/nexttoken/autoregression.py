@@ -142,10 +142,9 @@ def apply_temperature(
     $$p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}$$
 
     T = 1 is the plain softmax. T = 0 is its limit: all mass on the largest logit, and on the
-    first of them where several are equally large. Must be finite for logits of 1e4 and more,
-    and for small T.
+    first of them where several are equally large. Must be finite for logits of 1e4 and more.
 
-    Source: Ackley, Hinton and Sejnowski 1985, equation 5, where T comes from physics.
+    Source: Ackley, Hinton and Sejnowski 1985, where T comes from physics.
 
     >>> apply_temperature(torch.tensor([1.0, 3.0, 3.0]), temperature=0.0)
     tensor([0., 1., 0.])
@@ -160,7 +159,7 @@ def keep_top_k(logits: Float[Tensor, "*batch vocab"], k: int) -> Float[Tensor, "
     Of equal logits the lower index goes first, so that never more than k are kept. With
     k >= vocab all are kept. A logit that is `-inf` already stays so.
 
-    Source: Fan, Lewis and Dauphin 2018, section 5.2 (they sampled from the 10 likeliest).
+    Source: Fan, Lewis and Dauphin 2018, section 5.4 (they sampled from the 10 likeliest).
 
     >>> keep_top_k(torch.tensor([2.0, 5.0, 2.0, 1.0]), k=2)
     tensor([2., 5., -inf, -inf])

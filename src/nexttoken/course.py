@@ -163,7 +163,8 @@ def selection(name: str | None) -> list[Exercise]:
 def _nearest(name: str, known: list[str]) -> str:
     by_last_word = {k.rpartition(".")[2]: k for k in known}
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) + [
-        by_last_word[word] for word in difflib.get_close_matches(name.rpartition(".")[2], by_last_word, n=3, cutoff=0.6)
+        by_last_word[word]
+        for word in difflib.get_close_matches(name.rpartition(".")[2], by_last_word, n=3, cutoff=0.6)
     ]
     if near:
         return f"Did you mean {' or '.join(dict.fromkeys(near))}?"

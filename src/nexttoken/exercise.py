@@ -14,10 +14,10 @@ import importlib.util
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, TextIO, TypeVar, cast
 
 from nexttoken import course
 from nexttoken.requirements import Requirement
@@ -26,9 +26,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 EXERCISES: dict[str, Callable[..., Any]] = {}  # "attention.causal_mask" -> the reader's function
 
-_instead: dict[str, Callable[..., Any]] = {}  # set by `answering`, stronger than everything else
-_graded_chapter: str | None = None
-_standing_in = False
+
+@dataclass
+class _Rules:
+    """Who answers. One set of rules a process, changed by the functions below."""
+
+    graded_chapter: str | None = None
+    standing_in: bool = False
+    aside: TextIO | None = None  # where the answers' own printing goes, if not where all goes
+    instead: dict[str, Callable[..., Any]] = field(default_factory=dict)  # stronger than all else
+
+
+_rules = _Rules()
 _solutions: dict[str, tuple[int, ModuleType]] = {}  # chapter -> (time of the file, module)
 
 
@@ -60,19 +69,14 @@ def exercise(
             body = who_answers(name)
             if requires:
                 _check(requires, signature, name, args, kwargs)
-            if _graded_chapter is None or not _under_pytest():
+            if _rules.aside is None:
                 return body(*args, **kwargs)
-            # nbval compares all that a cell prints: what an answer prints is not part of it.
-            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            with redirect_stdout(_rules.aside), redirect_stderr(_rules.aside):
                 return body(*args, **kwargs)
 
         return cast(F, run)
 
     return register
-
-
-def _under_pytest() -> bool:
-    return "PYTEST_VERSION" in os.environ
 
 
 def _check(
@@ -100,14 +104,14 @@ def who_answers(name: str) -> Callable[..., Any]:
         If that is the reader's, and it is unfinished.
     """
     __tracebackhide__ = True
-    if name in _instead:
-        return _instead[name]
+    if name in _rules.instead:
+        return _rules.instead[name]
     if os.environ.get("NEXTTOKEN_REFERENCE") == "1":
         return reference(name)
-    if _graded_chapter not in (None, name.partition(".")[0]) and course.has_solutions():
+    if _rules.graded_chapter not in (None, name.partition(".")[0]) and has_reference(name):
         return reference(name)
     if not is_done(name):
-        if _standing_in and course.has_solutions():
+        if _rules.standing_in and has_reference(name):
             return reference(name)
         raise NotDoneYet(not_done_message(name))
     return EXERCISES[name]
@@ -125,7 +129,8 @@ def not_done_message(name: str) -> str:
 def is_done(name: str) -> bool:
     """True once the body is more than `raise NotImplementedError`."""
     # jaxtyping's import hook wraps the stub, and a wrapper is never a stub.
-    return inspect.unwrap(EXERCISES[name]).__code__.co_names != ("NotImplementedError",)
+    names: tuple[str, ...] = inspect.unwrap(EXERCISES[name]).__code__.co_names
+    return names != ("NotImplementedError",)
 
 
 def reference(name: str) -> Callable[..., Any]:
@@ -152,48 +157,63 @@ def reference(name: str) -> Callable[..., Any]:
 def load_file(file: os.PathLike[str], name: str) -> ModuleType:
     """The module in `file`, run afresh, under a name that cannot collide."""
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def grade_chapter(chapter: str | None) -> None:
+def has_reference(name: str) -> bool:
+    """Whether this copy of the course has the reference of this exercise."""
+    return course.solution_file(name.partition(".")[0]).is_file()
+
+
+def grade_chapter(chapter: str) -> None:
     """From now on `chapter` is answered by the reader, every other chapter by the reference.
 
-    None ends it. Without `solutions/` the other chapters are the reader's too.
+    Without `solutions/` the other chapters are the reader's too.
     """
-    global _graded_chapter
-    _graded_chapter = chapter
+    _rules.graded_chapter = chapter
 
 
-def let_reference_stand_in(on: bool = True) -> None:
+def let_reference_stand_in() -> None:
     """From now on the reference answers for what the reader has not finished."""
-    global _standing_in
-    _standing_in = on
+    _rules.standing_in = True
+
+
+def print_aside(stream: TextIO) -> None:
+    """From now on, what an answer itself prints goes to `stream`.
+
+    A grader compares all that a cell prints; what an answer prints, a warning or a forgotten
+    print(), is not part of it.
+    """
+    _rules.aside = stream
+
+
+def answer_with(functions: Mapping[str, Callable[..., Any]]) -> None:
+    """From now on these functions answer, whatever else holds: `{"attention.softmax": my_softmax}`."""
+    _rules.instead = {**_rules.instead, **functions}
+
+
+@contextmanager
+def rules_restored() -> Iterator[None]:
+    """Who answers may be changed inside; afterwards all is as it was."""
+    before = replace(_rules)
+    try:
+        yield
+    finally:
+        vars(_rules).update(vars(before))
 
 
 @contextmanager
 def stand_in() -> Iterator[None]:
     """Inside, the reference answers for what the reader has not finished."""
-    before = _standing_in
-    let_reference_stand_in()
-    try:
-        yield
-    finally:
-        let_reference_stand_in(before)
-
-
-@contextmanager
-def answering(functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
-    """Inside, these functions answer, whatever else holds: `{"attention.softmax": my_softmax}`."""
-    with ExitStack() as stack:
-        before = dict(_instead)
-        stack.callback(lambda: (_instead.clear(), _instead.update(before)))
-        _instead.update(functions)
+    with rules_restored():
+        let_reference_stand_in()
         yield
 
 
-def standing_in_for(chapter: str) -> list[str]:
+def unfinished(chapter: str) -> list[str]:
     """The exercises of `chapter` that the reader has not finished."""
     return [name for name in EXERCISES if name.startswith(f"{chapter}.") and not is_done(name)]

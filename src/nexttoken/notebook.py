@@ -2,6 +2,10 @@
 
 import importlib
 import os
+import sys
+from io import StringIO
+
+import torch
 
 from nexttoken import course
 from nexttoken import exercise as exercises
@@ -18,6 +22,9 @@ def open_exercises(chapter: str) -> None:
     """Begin a graded notebook: this chapter is answered by you, all other chapters by the references."""
     _reload_edits()
     exercises.grade_chapter(chapter)
+    torch.set_default_dtype(torch.float64)  # so that all right answers print the same digits
+    if "PYTEST_VERSION" in os.environ:  # nbval compares all that is printed
+        exercises.print_aside(StringIO())
     print(_who_answers(chapter, "the cells under `with stand_in():`"))
 
 
@@ -25,7 +32,7 @@ def _who_answers(chapter: str, where: str) -> str:
     if os.environ.get("NEXTTOKEN_REFERENCE") == "1":
         return f"Every exercise of {chapter} is answered by the reference in solutions/."
     importlib.import_module(f"nexttoken.{chapter}")
-    missing = exercises.standing_in_for(chapter)
+    missing = exercises.unfinished(chapter)
     done = len(course.exercises(chapter)) - len(missing)
     counted = f"{chapter}: {done} of {done + len(missing)} exercises are yours."
     if not missing:
@@ -38,10 +45,7 @@ def _who_answers(chapter: str, where: str) -> str:
 
 def _reload_edits() -> None:
     """Let every cell see the files as they were last saved (IPython's autoreload)."""
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return
-    if (shell := get_ipython()) is not None:
+    ipython = sys.modules.get("IPython")  # outside of Jupyter it is not worth its import
+    if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.run_line_magic("load_ext", "autoreload")
         shell.run_line_magic("autoreload", "2")

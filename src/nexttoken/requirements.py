@@ -13,12 +13,12 @@ from torch import Tensor
 Requirement = Callable[[Any, Mapping[str, Any]], str | None]
 
 
-def at_least(minimum: float) -> Requirement:
+def at_least(minimum: int | float) -> Requirement:
     """A number that is not below `minimum`; NaN is."""
     return lambda value, _: None if value >= minimum else f"must be at least {minimum}, got {value}"
 
 
-def between(low: float, high: float) -> Requirement:
+def between(low: int | float, high: int | float) -> Requirement:
     """A number in the closed interval from `low` to `high`."""
     return lambda value, _: None if low <= value <= high else f"must lie in [{low}, {high}], got {value}"
 
@@ -45,7 +45,8 @@ def token_ids(other: str) -> Requirement:
     def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
         bound = arguments[other]
         size = bound.shape[-1] if isinstance(bound, Tensor) else bound
-        outside = value[(value < 0) | (value >= size)]
+        wide = value.long()  # 300 does not fit into eight bits, nor can they be compared with it
+        outside = wide[(wide < 0) | (wide >= size)]
         return f"must hold ids from 0 to {size - 1}, got {outside[0].item()}" if outside.numel() else None
 
     return check

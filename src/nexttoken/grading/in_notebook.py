@@ -1,0 +1,61 @@
+"""`nexttoken.check("...")` in a cell: the same verdict as the command line's, in the kernel itself."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.text import Text
+
+from nexttoken import course
+from nexttoken.grading import report
+from nexttoken.grading.judge import judge
+from nexttoken.grading.processes import TIME_LIMIT
+from nexttoken.grading.verdict import State, Verdict
+
+
+def check_here(name: str) -> None:
+    """Judge an exercise in this process and print the verdict."""
+    found = course.exercise_named(name)
+    console = Console(width=100)
+    if os.environ.get("NEXTTOKEN_REFERENCE") == "1":
+        console.print(f"{found.name}: here the reference answers, there is nothing of yours to check.")
+        return
+    try:
+        with _time_limit(TIME_LIMIT):
+            verdict = judge(found.name)
+    except _TooSlow:
+        message = f"stopped after {TIME_LIMIT:g} seconds: is there a loop that never ends?"
+        verdict = Verdict.of(found, State.TIMEOUT, message)
+    if verdict.right:
+        console.print(
+            Text(f"✓ {found.name} is right: {verdict.points} of {verdict.points} points.", style="green")
+        )
+    if (text := report.details(verdict)) is not None:
+        console.print(text)
+
+
+class _TooSlow(BaseException):  # so that no `except Exception` of an answer swallows it
+    pass
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _TooSlow after so many seconds, where the system has alarms (Linux, macOS)."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(signum: int, frame: FrameType | None) -> None:
+        raise _TooSlow
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
