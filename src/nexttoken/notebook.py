@@ -13,14 +13,14 @@ from nexttoken import exercise as exercises
 
 def open_page(chapter: str) -> None:
     """Begin a page of the book: your functions where finished, the references elsewhere."""
-    _reload_edits()
+    _prepare()
     exercises.let_reference_stand_in()
     print(_who_answers(chapter, "this page"))
 
 
 def open_exercises(chapter: str) -> None:
     """Begin a graded notebook: this chapter is answered by you, all other chapters by the references."""
-    _reload_edits()
+    _prepare()
     exercises.grade_chapter(chapter)
     torch.set_default_dtype(torch.float64)  # so that all right answers print the same digits
     if "PYTEST_VERSION" in os.environ:  # nbval compares all that is printed
@@ -43,8 +43,9 @@ def _who_answers(chapter: str, where: str) -> str:
     return f"{counted} In {where} the reference stands in for: {functions}."
 
 
-def _reload_edits() -> None:
-    """Let every cell see the files as they were last saved (IPython's autoreload)."""
+def _prepare() -> None:
+    """One thread, and every cell sees the files as they were last saved (IPython's autoreload)."""
+    torch.set_num_threads(1)  # for tensors as small as ours, a second one costs more than it does
     ipython = sys.modules.get("IPython")  # outside of Jupyter it is not worth its import
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.run_line_magic("load_ext", "autoreload")

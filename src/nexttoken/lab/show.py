@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 LARGEST = 400  # numbers of one tensor that are printed in full
+LARGEST_DIGEST = 10_000_000  # of more than these not even the sum is taken
 
 
 def show(value: Any, label: str = "") -> None:
@@ -43,6 +44,8 @@ def described(value: Any) -> str:
 def _tensor(values: Tensor) -> str:
     shape = "(" + ", ".join(map(str, values.shape)) + ("," if values.ndim == 1 else "") + ")"
     header = f"{_kind(values)} {shape}"
+    if values.numel() > LARGEST_DIGEST:
+        return f"{header}, too many to read"
     if values.numel() > LARGEST:
         return f"{header} digest {digest(values)}"
     if values.ndim == 0:
