@@ -1,0 +1,105 @@
+"""On what a page's outputs depend: the files that its code imports, and those that answer its calls.
+
+Jupyter Book keeps the outputs of a page until the page's own code cells change. An edit of
+`src/` or `solutions/` would leave the old outputs in place; a hash of these files tells.
+"""
+
+import ast
+import hashlib
+import re
+from importlib.util import resolve_name
+from pathlib import Path
+
+import nbformat
+from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+
+PACKAGE = "nexttoken"
+
+
+def code_cells(page: Path) -> list[str]:
+    """The code cells of a text notebook or an .ipynb; none where the page is plain text."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        notebook = nbformat.reads(text, as_version=4)
+    elif is_myst_markdown_notebook(text):
+        notebook = read_myst_markdown_notebook(text)
+    else:
+        return []
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def fingerprint(cells: list[str], root: Path) -> str:
+    """A hash of all files on which the outputs of these cells depend."""
+    digest = hashlib.sha256()
+    for file in sorted(dependencies(cells, root)):
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def dependencies(cells: list[str], root: Path) -> set[Path]:
+    """The files of the package that these cells import, directly or not, with what answers for them."""
+    source = root / "src"
+    words = set(re.findall(r"\w+", "\n".join(cells)))
+    found: set[Path] = set()
+    waiting = {file for cell in cells for file in imported_files(without_magics(cell), "", source)}
+    while waiting:
+        file = waiting.pop()
+        found.add(file)
+        package = ".".join(file.parent.relative_to(source).parts)
+        code = file.read_text(encoding="utf-8")
+        if file.name == "__init__.py":
+            code = without_functions(code, words)
+        waiting |= imported_files(code, package, source) - found
+    return found | answers(found, root)
+
+
+def imported_files(code: str, package: str, source: Path) -> set[Path]:
+    """The files below `source` that this code imports, at the top or inside a function."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:  # its own bytes are hashed all the same
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            # `from a.b import c`: c may be a module or something inside a.b
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return {file for name in names if name.split(".")[0] == PACKAGE for file in module_files(name, source)}
+
+
+def without_functions(code: str, kept: set[str]) -> str:
+    """The code of a package without the functions that nobody names: what they import is never loaded.
+
+    `nexttoken.check` imports the grader when it is called; a page that does not call it does not depend on it.
+    """
+    tree = ast.parse(code)
+    tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef) or node.name in kept]
+    return ast.unparse(tree)
+
+
+def module_files(name: str, source: Path) -> set[Path]:
+    """The files that `import a.b.c` runs: a/__init__.py, a/b/__init__.py, a/b/c.py, as far as they exist."""
+    parts = name.split(".")
+    stems = [source.joinpath(*parts[: end + 1]) for end in range(len(parts))]
+    candidates = [file for stem in stems for file in (stem.with_suffix(".py"), stem / "__init__.py")]
+    return {file for file in candidates if file.is_file()}
+
+
+def answers(modules: set[Path], root: Path) -> set[Path]:
+    """What answers the exercises of these modules: the references and, for the grader, the wrong answers."""
+    package = root / "src" / PACKAGE
+    chapters = {file.stem for file in modules if file.parent == package}
+    folders = [root / "solutions"]
+    if package / "grading" / "__init__.py" in modules or package / "grading.py" in modules:
+        folders.append(root / "solutions" / "misconceptions")
+    candidates = [folder / f"{chapter}.py" for folder in folders for chapter in chapters]
+    return {file for file in candidates if file.is_file()}
+
+
+def without_magics(cell: str) -> str:
+    """The cell as plain Python: lines for IPython (`%timeit`, `!ls`) are left out."""
+    return "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
