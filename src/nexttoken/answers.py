@@ -34,7 +34,9 @@ def solution_body(exercise: course.Exercise) -> str:
 
 
 def _replace(exercise: course.Exercise, body: str | None) -> Path:
-    text = exercise.file.read_text(encoding="utf-8")
+    if (unreadable := course.syntax_error(exercise.chapter)) is not None:
+        raise unreadable
+    text = exercise.file.read_text(encoding="utf-8-sig")
     new = course.replace_body(text, exercise.function, body)
     kept = keep(exercise.file)
     exercise.file.write_text(new, encoding="utf-8")

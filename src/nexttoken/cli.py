@@ -149,7 +149,7 @@ def update(
     from nexttoken import updating
 
     for line in updating.update(dry_run=dry_run, remote=remote, branch=branch):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
 
 
 def _relative(file: Path) -> str:

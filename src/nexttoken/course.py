@@ -103,7 +103,7 @@ def chapters() -> tuple[str, ...]:
 def exercises(chapter: str) -> list[Exercise]:
     """The exercises of a chapter, in the order of its file, which need not be valid Python."""
     file = source_file(chapter)
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8", errors="replace")
     found = []
     for match in _HEADER.finditer(text):
         settings = dict(re.findall(r"(points|minutes)=(\d+)", match["settings"]))
@@ -175,11 +175,11 @@ def syntax_error(chapter: str) -> SyntaxError | None:
     """What keeps Python from reading the chapter's file, if anything does."""
     file = source_file(chapter)
     try:
-        compile(file.read_text(encoding="utf-8"), str(file), "exec")
-    except SyntaxError as error:
-        return error
-    except ValueError as error:  # null bytes
-        return SyntaxError(str(error), (str(file), 1, 0, None))
+        compile(file.read_bytes(), str(file), "exec")
+    except (SyntaxError, ValueError) as error:
+        if isinstance(error, SyntaxError) and error.lineno is not None:
+            return error
+        return SyntaxError(str(error), (str(file), 1, 0, None))  # null bytes: Python says no line
     return None
 
 
@@ -196,13 +196,17 @@ def replace_body(source: str, function: str, body: str | None) -> str:
         If `source` is not valid Python.
     """
     node = _definition(source, function)
-    lines = source.splitlines(keepends=True)
-    statements = node.body
-    first_is_docstring = ast.get_docstring(node, clean=False) is not None
-    start = (statements[0].end_lineno if first_is_docstring else statements[0].lineno - 1) or 0
-    end = statements[-1].end_lineno or start
-    indented = "".join(f"    {line}\n" if line.strip() else "\n" for line in (body or STUB).splitlines())
-    return "".join(lines[:start]) + indented + "".join(lines[end:])
+    lines = source.split("\n")  # as Python counts lines: splitlines also ends them at form feeds
+    first, last = node.body[0], node.body[-1]
+    head = []
+    if ast.get_docstring(node, clean=False) is not None:
+        start = first.end_lineno or 0
+    elif signature := _signature_on_the_line_of(first, lines):
+        start, head = first.lineno - 1, [signature]
+    else:
+        start = _end_of_signature(node, lines)
+    indented = [f"    {line}" if line.strip() else "" for line in (body or STUB).rstrip().split("\n")]
+    return "\n".join([*lines[:start], *head, *indented, *lines[last.end_lineno :]])
 
 
 def body_of(source: str, function: str) -> str:
@@ -214,19 +218,27 @@ def body_of(source: str, function: str) -> str:
         If there is no such function at the top level.
     """
     node = _definition(source, function)
-    lines = source.splitlines()
+    lines = source.split("\n")
     has_docstring = ast.get_docstring(node, clean=False) is not None
     # From the line after the signature (or the docstring), so that a leading comment comes along.
     start = node.body[0].end_lineno if has_docstring else _end_of_signature(node, lines)
+    if not has_docstring and (signature := _signature_on_the_line_of(node.body[0], lines)):
+        return lines[node.body[0].lineno - 1].removeprefix(signature).strip()
     block = lines[start or 0 : node.end_lineno]
     return "\n".join(line.removeprefix("    ") for line in block).strip("\n")
 
 
 def _end_of_signature(node: ast.FunctionDef, lines: list[str]) -> int:
     line = node.body[0].lineno - 1  # 0-based line of the first statement
-    while line > node.lineno and lines[line - 1].lstrip().startswith("#"):
+    while line > node.lineno and (not lines[line - 1].strip() or lines[line - 1].lstrip().startswith("#")):
         line -= 1
     return line
+
+
+def _signature_on_the_line_of(first: ast.stmt, lines: list[str]) -> str:
+    """`def f(x):` where the body begins on the same line, as in `def f(x): return x`; else nothing."""
+    line = lines[first.lineno - 1].encode()
+    return line[: first.col_offset].decode().strip()
 
 
 def _definition(source: str, function: str) -> ast.FunctionDef:
@@ -238,4 +250,6 @@ def _definition(source: str, function: str) -> ast.FunctionDef:
 
 def is_stub(source: str, function: str) -> bool:
     """Whether the body of `function` is still nothing but `raise NotImplementedError`."""
-    return body_of(source, function).strip() == STUB
+    node = _definition(source, function)
+    has_docstring = ast.get_docstring(node, clean=False) is not None
+    return [ast.unparse(statement) for statement in node.body[has_docstring:]] == [STUB]

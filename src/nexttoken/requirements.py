@@ -39,14 +39,112 @@ def shorter_than(other: str) -> Requirement:
     return check
 
 
-def token_ids(other: str) -> Requirement:
-    """Ids from 0 up to, not including, the argument `other`: a number, or the last axis of a tensor."""
+def token_ids(other: str, but: str = "") -> Requirement:
+    """Ids from 0 up to, not including, the argument `other`: a number, or the last axis of a tensor.
+
+    An id that equals the argument `but` is no token, and may be anything.
+    """
 
     def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
         bound = arguments[other]
         size = bound.shape[-1] if isinstance(bound, Tensor) else bound
-        wide = value.long()  # 300 does not fit into eight bits, nor can they be compared with it
-        outside = wide[(wide < 0) | (wide >= size)]
-        return f"must hold ids from 0 to {size - 1}, got {outside[0].item()}" if outside.numel() else None
+        return _ids_below(size, value if not but else value[value != arguments[but]])
+
+    return check
+
+
+def row_ids(other: str) -> Requirement:
+    """Ids of rows of the argument `other`."""
+    return lambda value, arguments: _ids_below(len(arguments[other]), value)
+
+
+def _ids_below(size: int, ids: Tensor) -> str | None:
+    wide = ids.long()  # 300 does not fit into eight bits, nor can they be compared with it
+    outside = wide[(wide < 0) | (wide >= size)]
+    return f"must hold ids from 0 to {size - 1}, got {outside[0].item()}" if outside.numel() else None
+
+
+def at_least_argument(other: str) -> Requirement:
+    """A number that is not below the argument `other`."""
+
+    def check(value: Any, arguments: Mapping[str, Any]) -> str | None:
+        low = arguments[other]
+        return None if value >= low else f"must be at least {other} ({low}), got {value}"
+
+    return check
+
+
+def even(value: int, _: Mapping[str, Any]) -> str | None:
+    """A number of which pairs can be made."""
+    return None if value % 2 == 0 else f"must be even, got {value}"
+
+
+def even_axis(value: Tensor, _: Mapping[str, Any]) -> str | None:
+    """A tensor of whose last axis pairs can be made."""
+    return None if value.shape[-1] % 2 == 0 else f"must have an even last axis, got {value.shape[-1]}"
+
+
+def divides(other: str) -> Requirement:
+    """A number of equal parts into which the last axis of the argument `other` can be cut."""
+
+    def check(value: int, arguments: Mapping[str, Any]) -> str | None:
+        size = arguments[other].shape[-1]
+        return None if size % value == 0 else f"must divide the last axis of {other} ({size}), got {value}"
+
+    return check
+
+
+def whole_groups_of(other: str) -> Requirement:
+    """A tensor whose axis before the last two divides that of `other`: groups of heads."""
+
+    def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
+        heads, groups = arguments[other].shape[-3], value.shape[-3]
+        return (
+            None if heads % groups == 0 else f"must have groups that divide the {heads} heads, got {groups}"
+        )
+
+    return check
+
+
+def no_longer_than(other: str) -> Requirement:
+    """Ids of no more positions than the argument `other` has rows."""
+
+    def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
+        time, most = value.shape[-1], len(arguments[other])
+        return (
+            None if time <= most else f"must have at most {most} positions, the rows of {other}, got {time}"
+        )
+
+    return check
+
+
+def at_most_rows(other: str) -> Requirement:
+    """A number that is not above the number of rows of `other`."""
+
+    def check(value: int, arguments: Mapping[str, Any]) -> str | None:
+        rows = len(arguments[other])
+        return None if value <= rows else f"must be at most {rows}, the rows of {other}, got {value}"
+
+    return check
+
+
+def lengths_within(other: str) -> Requirement:
+    """Lengths from 0 to the argument `other`."""
+
+    def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
+        most = arguments[other]
+        outside = value[(value < 0) | (value > most)]
+        return f"must lie in 0..{most} ({other}), got {outside[0].item()}" if outside.numel() else None
+
+    return check
+
+
+def byte_pair_ids(other: str) -> Requirement:
+    """A list of ids of bytes (below 256) and of the merges in the argument `other`."""
+
+    def check(value: list[int], arguments: Mapping[str, Any]) -> str | None:
+        size = 256 + len(arguments[other])
+        outside = [i for i in value if not 0 <= i < size]
+        return f"must hold ids from 0 to {size - 1}, got {outside[0]}" if outside else None
 
     return check

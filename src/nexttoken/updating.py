@@ -6,6 +6,7 @@ elsewhere, so that git merges the two by itself. Where it cannot, nothing is cha
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from nexttoken import answers, course
 
@@ -18,7 +19,8 @@ def update(*, dry_run: bool = False, remote: str = "", branch: str = "main") -> 
     RuntimeError
         If this is no git checkout, the remote is not there, or git cannot merge by itself.
     """
-    if _git("rev-parse", "--show-toplevel", check=False).returncode:
+    top = _git("rev-parse", "--show-toplevel", check=False)
+    if top.returncode or Path(top.stdout.rstrip("\n")).resolve() != course.root():
         raise RuntimeError(
             "This copy of the course is not a git checkout. Get the newer one beside it, "
             "and copy your src/nexttoken/<chapter>.py files over."
@@ -33,9 +35,10 @@ def update(*, dry_run: bool = False, remote: str = "", branch: str = "main") -> 
     yield f"{len(commits)} newer in {source}/{branch}:"
     yield from (f"  {line}" for line in commits)
 
-    mine = _changed_files()
-    conflicts = _conflicts(newer, mine)
-    if conflicts:
+    changed = _changed_files()
+    mine = [name for name in changed if not _is_notebook(name)]
+    in_conflict = _conflicts(newer, changed)
+    if conflicts := [name for name in in_conflict if not _is_notebook(name)]:
         raise RuntimeError(
             "git cannot merge these files by itself, so nothing was changed: "
             + ", ".join(conflicts)
@@ -44,15 +47,15 @@ def update(*, dry_run: bool = False, remote: str = "", branch: str = "main") -> 
     if dry_run:
         yield f"It merges cleanly. {len(mine)} files of yours would be saved first: {', '.join(mine) or 'none'}."
         return
-    for name in mine:
-        if (file := course.root() / name).is_file() and file.suffix == ".py":
+    for name in changed:
+        if (file := course.root() / name).is_file():
             yield f"Kept: {answers.keep(file).relative_to(course.root())}"
     # A notebook holds no answers, and running it fills it with outputs: the course's version is right.
-    _git("checkout", "--quiet", "--", "exercises")
+    _git("checkout", "--quiet", "HEAD", "--", "exercises")
     if mine and _output("status", "--porcelain", "--untracked-files=no"):
-        _git("commit", "--quiet", "--all", "--message", "My answers")
+        _git(*_author(), "commit", "--quiet", "--all", "--message", "My answers")
         yield 'Your work is committed: "My answers".'
-    _git("merge", "--quiet", "--no-edit", newer)
+    _merge(newer, [name for name in in_conflict if _is_notebook(name)])
     yield "Merged. `nexttoken status` shows where you stand; `make book` rebuilds the site."
 
 
@@ -65,8 +68,11 @@ def _course_remote() -> str:
 
 
 def _changed_files() -> list[str]:
-    lines = _output("status", "--porcelain", "--untracked-files=no").splitlines()
-    return [name for line in lines if not (name := line[3:].strip('"')).startswith("exercises/")]
+    return [name for name in _output("diff", "--name-only", "-z", "HEAD").split("\0") if name]
+
+
+def _is_notebook(name: str) -> bool:
+    return name.startswith("exercises/")
 
 
 def _conflicts(newer: str, mine: list[str]) -> list[str]:
@@ -77,8 +83,27 @@ def _conflicts(newer: str, mine: list[str]) -> list[str]:
         return []
     if result.returncode > 1:
         raise RuntimeError(f"git merge-tree failed (git 2.38 or newer is needed): {result.stderr.strip()}")
-    files = result.stdout.split("\n\n")[0].splitlines()[1:]
-    return [name for name in files if not name.startswith("exercises/")]
+    return result.stdout.split("\n\n")[0].splitlines()[1:]
+
+
+def _merge(newer: str, notebooks: list[str]) -> None:
+    """Merge. Of `notebooks`, which were committed after a run, the course's version is taken."""
+    try:
+        _git(*_author(), "merge", "--quiet", "--no-edit", "--strategy-option=theirs", newer)
+    except RuntimeError:
+        _git("merge", "--abort", check=False)
+        raise
+    if notebooks:
+        _git("checkout", "--quiet", newer, "--", *notebooks)
+    if notebooks and _output("status", "--porcelain", "--untracked-files=no"):
+        _git(*_author(), "commit", "--quiet", "--amend", "--no-edit")
+
+
+def _author() -> list[str]:
+    """Options that name an author, where the reader has never told git a name."""
+    if _git("var", "GIT_COMMITTER_IDENT", check=False).returncode == 0:
+        return []
+    return ["-c", "user.name=Reader", "-c", "user.email=reader@localhost"]
 
 
 def _output(*arguments: str) -> str:
@@ -93,5 +118,5 @@ def _git(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str
     except FileNotFoundError:
         raise RuntimeError("git is not installed.") from None
     if check and done.returncode:
-        raise RuntimeError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        raise RuntimeError(f"git {' '.join(arguments)} failed: {(done.stderr or done.stdout).strip()}")
     return done

@@ -27,6 +27,7 @@ def next_hint(name: str) -> tuple[int, int, str]:
 def _read(file: Path) -> dict[str, int]:
     try:
         seen = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):  # damaged: then we start again
         return {}
-    return {key: value for key, value in seen.items() if isinstance(value, int)}
+    known = seen.items() if isinstance(seen, dict) else ()
+    return {key: value for key, value in known if isinstance(value, int)}

@@ -23,11 +23,12 @@ import torch
 from nexttoken import course
 from nexttoken import exercise as exercises
 from nexttoken.grading import notebook
-from nexttoken.grading.outcome import Call, Outcome, difference, outcome
+from nexttoken.grading.outcome import Call, Outcome, alike, difference, outcome, raised
 from nexttoken.grading.verdict import State, Verdict
 from nexttoken.lab import show
 
 OUTPUT_LIMIT = 20_000  # characters of printing that are read; the rest is dropped
+SHOWN_LIMIT = 4_000  # characters of one value, or of one error, that are passed on
 OTHER_SEEDS = (2, 3, 5)  # beside the notebook's own
 
 
@@ -39,7 +40,7 @@ class _CappedText(StringIO):
         return len(text)
 
 
-@dataclass
+@dataclass(eq=False)  # one trial equals itself
 class _Trial:
     """One call: what was asked, what the reference and the reader made of it."""
 
@@ -56,12 +57,19 @@ class _Witness:
     reference: Callable[..., Any]
     signature: inspect.Signature
     trials: list[_Trial] = field(default_factory=list)
+    asking: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.asking:  # an answer that calls itself
+            return self.yours(*args, **kwargs)
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         call = Call(dict(bound.arguments))
-        self.trials.append(_Trial(call, outcome(self.reference, call), outcome(self.yours, call)))
+        self.asking = True
+        try:
+            self.trials.append(_Trial(call, outcome(self.reference, call), outcome(self.yours, call)))
+        finally:
+            self.asking = False
         # The cell goes on with the right value, so that a later call is asked the right question.
         return self.reference(*args, **kwargs)
 
@@ -77,7 +85,7 @@ def judge(name: str, other_seeds: tuple[int, ...] = OTHER_SEEDS) -> Verdict:
         return Verdict.of(found, State.UNREADABLE, f"Python cannot read {where}: {unreadable.msg}")
     try:
         import_chapter(found.chapter)
-    except BaseException as error:  # whatever the reader's module does, sys.exit() among it
+    except (Exception, SystemExit) as error:  # not Ctrl-C, not a time limit
         return Verdict.of(found, State.UNREADABLE, f"importing it failed: {_where_it_broke(error)}")
     if not exercises.is_done(name):
         return Verdict.of(found, State.NOT_DONE, exercises.not_done_message(name))
@@ -100,7 +108,7 @@ def _judge_answer(found: course.Exercise, other_seeds: tuple[int, ...]) -> Verdi
             problem = problem or _first_differing_line(cell.expected, printed)
         if problem:
             break
-    prints = said.getvalue()
+    prints = _printable(said.getvalue())
     if not exercises.has_reference(found.name):
         state = State.WRONG if problem else State.RIGHT
         return Verdict.of(found, state, problem or "", printed=prints)
@@ -122,17 +130,17 @@ def _explain(
         state = State.WRONG if problem else State.RIGHT
         return Verdict.of(found, state, problem or "", printed=prints)
     wrong.sort(key=lambda pair: pair[0].call.size)
-    misconception, alike = _misconception(found, trials, [trial for trial, _ in wrong])
-    trial, why = next(((t, w) for t, w in wrong if any(t is a for a in alike)), wrong[0])
+    misconception, explained = _misconception(found, trials, [trial for trial, _ in wrong])
+    trial, why = next(((t, w) for t, w in wrong if t in explained), wrong[0])
     if trial.got.error is not None:
         why = _where_it_broke(trial.got.error)
     return Verdict.of(
         found,
         State.WRONG,
-        why,
+        _cut(why),
         call=_call_text(found, trial.call),
-        got="" if trial.got.error else show.described(trial.got.value),
-        expected=show.described(trial.expected.value),
+        got="" if trial.got.error else _described(trial.got.value),
+        expected=_described(trial.expected.value),
         misconception=misconception,
         printed=prints,
     )
@@ -156,20 +164,22 @@ def _misconception(
 ) -> tuple[str, list[_Trial]]:
     """The sentence of the known mistake that the reader made, and the wrong calls that it explains.
 
-    That is the one which gives what the reader's function gives in every call. Of an answer with
-    two mistakes each explains a part; then it is the one that explains most, if that is at least half.
+    A mistake that does what the reader's function does, in every call, is the reader's. Of an answer
+    with two mistakes each explains a part: then it is the one that explains the largest share of the
+    calls in which the reader or it is wrong, if that is at least half of them.
     """
-    best: tuple[str, list[_Trial]] = ("", [])
+    best, share = ("", wrong[:0]), 0.0
     for wrong_answer in misconceptions(found.name):
         outcomes = [outcome(wrong_answer, t.call) for t in trials]
-        alike = [t for t, o in zip(trials, outcomes, strict=True) if difference(o, t.got) is None]
-        sentence = " ".join((wrong_answer.__doc__ or "").split())
-        if len(alike) == len(trials):
-            return sentence, wrong
-        explained = [t for t in wrong if any(t is a for a in alike)]
-        if len(explained) > len(best[1]):
-            best = f"One mistake of several, perhaps: {sentence}", explained
-    return best if 2 * len(best[1]) >= len(wrong) else ("", [])
+        either = sum(
+            t in wrong or bool(difference(t.expected, o)) for t, o in zip(trials, outcomes, strict=True)
+        )
+        same = [t for t, o in zip(trials, outcomes, strict=True) if t in wrong and alike(o, t.got)]
+        if len(same) > share * either:
+            share = len(same) / either
+            sentence = " ".join((wrong_answer.__doc__ or "").split())
+            best = sentence if share == 1 else f"One mistake of several, perhaps: {sentence}", same
+    return best if share >= 0.5 else ("", [])
 
 
 def misconceptions(name: str) -> list[Callable[..., Any]]:
@@ -205,13 +215,12 @@ def _run(
 def import_chapter(chapter: str) -> ModuleType:
     """The chapter's module as its file is now."""
     name = f"nexttoken.{chapter}"
-    module = sys.modules.get(name)
-    if module is None:
-        return importlib.import_module(name)
     changed = course.source_file(chapter).stat().st_mtime_ns
-    if getattr(module, "_read_at", None) != changed:
-        module = importlib.reload(module)
-        module._read_at = changed  # type: ignore[attr-defined]
+    module = sys.modules.get(name)
+    if module is not None and getattr(module, "_read_at", None) == changed:
+        return module
+    module = importlib.import_module(name) if module is None else importlib.reload(module)
+    module._read_at = changed  # type: ignore[attr-defined]
     return module
 
 
@@ -228,7 +237,7 @@ def _global_state_restored() -> Iterator[None]:
 
 def _where_it_broke(error: BaseException) -> str:
     """The error, and the last line of the course's own folder on the way to it."""
-    what = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+    what = _cut(raised(error))
     folder = course.root() / "src" / "nexttoken"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(str(folder)) and "grading" not in frame.filename:
@@ -241,13 +250,32 @@ def _where_it_broke(error: BaseException) -> str:
 def _first_differing_line(expected: str, printed: str) -> str:
     for number, (right, yours) in enumerate(zip(expected.splitlines(), printed.splitlines(), strict=False)):
         if right != yours:
-            return f"line {number + 1} of the cell's output is\n  {yours}\nexpected\n  {right}"
+            return f"line {number + 1} of the cell's output is\n  {_cut(yours)}\nexpected\n  {right}"
     return f"{len(printed.splitlines())} lines were printed, {len(expected.splitlines())} expected"
+
+
+def _described(value: Any) -> str:
+    """What `show` prints, of whatever an answer may return."""
+    try:
+        return _cut(show.described(value))
+    except Exception:  # a sparse tensor, one without values, a list in itself
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+def _cut(text: str) -> str:
+    rest = len(text) - SHOWN_LIMIT
+    end = f"\n... and {rest:,} characters more" if rest > 0 else ""
+    return _printable(text[:SHOWN_LIMIT]) + end
+
+
+def _printable(text: str) -> str:
+    """Without what would move the cursor, change the colours, or cannot be written at all."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def _call_text(found: course.Exercise, call: Call) -> str:
     parts = []
     for name, value in call.arguments.items():
-        text = getattr(value, "__name__", "a function") if callable(value) else show.described(value)
+        text = f"{value.__name__} (see the cell)" if inspect.isfunction(value) else _described(value)
         parts.append(f"{name} = {text}")
     return f"{found.function}(\n" + "\n".join("  " + p.replace("\n", "\n  ") for p in parts) + "\n)"

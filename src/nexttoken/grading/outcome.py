@@ -33,6 +33,7 @@ class Outcome:
     error: Exception | None = None
     changed: list[str] = field(default_factory=list)
     gradients: list[Tensor | None] | None = None  # None: no gradient flows
+    any_float: bool = False  # no argument says how precise the numbers should be
 
 
 def copied(value: Any) -> Any:
@@ -52,7 +53,8 @@ def outcome(function: Callable[..., Any], call: Call) -> Outcome:
     except Exception as error:
         return Outcome(error=error)
     changed = [name for name, value in arguments.items() if not _unchanged(call.arguments[name], value)]
-    return Outcome(value, None, changed, _gradients(value, arguments))
+    any_float = not any(isinstance(a, Tensor) and a.is_floating_point() for a in arguments.values())
+    return Outcome(value, None, changed, _gradients(value, arguments), any_float)
 
 
 def _unchanged(before: Any, after: Any) -> bool:
@@ -79,35 +81,47 @@ def difference(expected: Outcome, got: Outcome) -> str | None:
     if got.error is not None or expected.error is not None:
         if type(got.error) is type(expected.error):
             return None
-        return (
-            f"it raised {_raised(got.error)}" if got.error else f"it should raise {_raised(expected.error)}"
-        )
-    if problem := _value_difference(expected.value, got.value):
+        return f"it raised {raised(got.error)}" if got.error else f"it should raise {raised(expected.error)}"
+    try:
+        problem = _value_difference(expected.value, got.value, expected.any_float)
+    except Exception as error:  # a tensor without values, an object whose == fails
+        problem = f"a {_type(got.value)} came back that cannot be compared: {raised(error)}"
+    if problem:
         return problem
     if got.changed != expected.changed:
         return f"your function changed its argument {', '.join(got.changed)}"
     return _gradient_difference(expected.gradients, got.gradients)
 
 
-def _raised(error: Exception | None) -> str:
-    return f"{type(error).__name__}: {error}"
+def alike(one: Outcome, other: Outcome) -> bool:
+    """Whether neither differs from the other."""
+    return difference(one, other) is None and difference(other, one) is None
 
 
-def _value_difference(expected: Any, got: Any) -> str | None:
+def raised(error: BaseException | None) -> str:
+    """The kind of the error and what it says."""
+    try:
+        return f"{type(error).__name__}: {error}".strip().removesuffix(":")
+    except Exception:  # its __str__ fails
+        return type(error).__name__
+
+
+def _value_difference(expected: Any, got: Any, any_float: bool) -> str | None:
     if isinstance(expected, Tensor):
-        return _tensor_difference(expected, got)
+        return _tensor_difference(expected, got, any_float)
     if isinstance(expected, tuple | list):
         if not isinstance(got, tuple | list):
             return f"a {type(expected).__name__} was expected, not a {_type(got)}"
         if len(expected) != len(got):
             return f"{len(expected)} things were expected, not {len(got)}"
-        return next((d for pair in zip(expected, got, strict=True) if (d := _value_difference(*pair))), None)
+        pairs = zip(expected, got, strict=True)
+        return next((d for right, yours in pairs if (d := _value_difference(right, yours, any_float))), None)
     if isinstance(expected, float) and not isinstance(got, bool):
         try:
             number = float(got)  # a 0-d tensor is a number too
         except (TypeError, ValueError, RuntimeError):
             return f"a number was expected, not a {_type(got)}"
-        close = math.isclose(expected, number, rel_tol=1e-6, abs_tol=1e-8) or expected == number
+        close = math.isclose(expected, number, rel_tol=1e-5, abs_tol=1e-6) or expected == number
         return None if close else "the value is different"
     if isinstance(got, Tensor) and got.ndim == 0:
         got = got.item()
@@ -116,25 +130,37 @@ def _value_difference(expected: Any, got: Any) -> str | None:
     return None if bool(expected == got) else "the value is different"
 
 
-def _tensor_difference(expected: Tensor, got: Any) -> str | None:
+def _tensor_difference(expected: Tensor, got: Any, any_float: bool) -> str | None:
     if not isinstance(got, Tensor):
         return f"a tensor was expected, not a {_type(got)}"
     if expected.shape != got.shape:
         return f"the shape is {tuple(got.shape)}, not {tuple(expected.shape)}"
-    integers = not expected.is_floating_point() and not expected.is_complex() and expected.dtype != torch.bool
-    if integers and (got.is_floating_point() or got.is_complex() or got.dtype == torch.bool):
-        return f"the numbers are {_dtype(got)}, not integers"
-    if not integers and expected.dtype != got.dtype:
-        return f"the numbers are {_dtype(got)}, not {_dtype(expected)}"
-    precise = expected.dtype in (torch.float64, torch.int64)
-    close = torch.allclose(
-        expected.detach().double(),
-        got.detach().double(),
-        rtol=1e-6 if precise else 1e-4,
-        atol=1e-8 if precise else 1e-5,
-        equal_nan=True,
-    )
-    return None if close else "the values are different"
+    if not expected.is_floating_point():
+        if (expected.dtype == torch.bool) != (got.dtype == torch.bool) or got.is_floating_point():
+            kind = "booleans" if expected.dtype == torch.bool else "integers"
+            return f"the numbers are {_dtype(got)}, not {kind}"
+        return None if torch.equal(expected.long(), got.long()) else "the values are different"
+    if expected.dtype != got.dtype and not (any_float and got.is_floating_point()):
+        return f"the numbers are {_dtype(got)}, not {_dtype(expected)}: .to(argument.dtype) converts them"
+    precise = expected.dtype == got.dtype == torch.float64
+    rtol, atol = (1e-6, 1e-8) if precise else (1e-4, 1e-5)
+    right, yours = expected.detach().double(), got.detach().double()
+    if torch.allclose(right, yours, rtol=rtol, atol=atol, equal_nan=True):
+        return None
+    return f"the values are different{_relation(right, yours, rtol, atol)}"
+
+
+def _relation(right: Tensor, yours: Tensor, rtol: float, atol: float) -> str:
+    """How the wrong values hang together with the right ones, if simply."""
+    if torch.allclose(right, -yours, rtol=rtol, atol=atol):
+        return ": only the sign is"
+    largest = right.abs().nan_to_num(posinf=0.0).argmax() if right.numel() else None
+    if largest is None or not right.flatten()[largest]:
+        return ""
+    factor = (yours.flatten()[largest] / right.flatten()[largest]).item()
+    if math.isfinite(factor) and torch.allclose(factor * right, yours, rtol=rtol, atol=atol):
+        return f": yours are {factor:.4g} times the expected ones"
+    return ""
 
 
 def _gradient_difference(expected: list[Tensor | None] | None, got: list[Tensor | None] | None) -> str | None:

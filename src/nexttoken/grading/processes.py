@@ -27,7 +27,7 @@ from nexttoken.grading.verdict import State, Verdict
 TIME_LIMIT = 10.0  # seconds an exercise
 
 
-class GradingFailed(Exception):
+class GradingFailed(RuntimeError):
     """The course itself is damaged: no verdict on the answer."""
 
 

@@ -17,7 +17,9 @@ LOOK_MS = 20
 
 def watch_files(name: str | None, time_limit: float, console: Console) -> None:
     """Show the verdicts on `name` (a chapter, an exercise, or None for all) now and after each save."""
-    _show(name, time_limit, console)
+    shown = None
+    while shown != (shown := _saved_at()):  # so that a save during the first check is seen
+        _show(name, time_limit, console)
     for changes in watchfiles.watch(
         course.root() / "src" / "nexttoken",
         watch_filter=lambda _, path: Path(path).suffix == ".py",
@@ -33,15 +35,23 @@ def watch_files(name: str | None, time_limit: float, console: Console) -> None:
             _show(name, time_limit, console)
 
 
+def _saved_at() -> list[int]:
+    return [course.source_file(chapter).stat().st_mtime_ns for chapter in course.chapters()]
+
+
 def _show(name: str | None, time_limit: float, console: Console) -> None:
     started = time.perf_counter()
-    verdicts = list(judge_apart(course.selection(name), time_limit))
+    try:
+        verdicts = list(judge_apart(course.selection(name), time_limit))
+    except (LookupError, OSError, RuntimeError) as error:  # a file half saved, moved away, or emptied
+        console.print(str(error.args[0]), style="red", highlight=False, markup=False)
+    else:
+        console.clear()
+        console.print(report.table(verdicts))
+        if (first := _first_to_mend(verdicts)) is not None and (text := report.details(first)) is not None:
+            console.print(text)
+        console.print(report.next_step(verdicts), highlight=False)
     took = time.perf_counter() - started
-    console.clear()
-    console.print(report.table(verdicts))
-    if (first := _first_to_mend(verdicts)) is not None and (text := report.details(first)) is not None:
-        console.print(text)
-    console.print(report.next_step(verdicts), highlight=False)
     console.print(
         f"{time.strftime('%X')}, checked in {took:.2f} s. Waiting for a save; Ctrl-C ends.", style="dim"
     )

@@ -32,10 +32,9 @@ def described(value: Any) -> str:
     if isinstance(value, Tensor):
         return _tensor(value.detach())
     if isinstance(value, tuple | list):
-        kind = type(value).__name__
         if all(isinstance(item, int | float | str) for item in value):
-            return f"{kind} of {len(value)}: " + " ".join(_number(item) for item in value[:LARGEST])
-        return "\n".join([f"{kind} of {len(value)}", *(described(item) for item in value[:LARGEST])])
+            return f"{len(value)} values: " + " ".join(_number(item) for item in value[:LARGEST])
+        return "\n".join([f"{len(value)} values", *(described(item) for item in value[:LARGEST])])
     if value is None or isinstance(value, bool | int | float | str):
         return _number(value)
     return f"a value of type {type(value).__name__}"
@@ -66,7 +65,9 @@ def _kind(values: Tensor) -> str:
 
 def _number(value: Any) -> str:
     if isinstance(value, float):
-        return f"{round(value, 10):z.4f}" if math.isfinite(value) else str(value)
+        if not math.isfinite(value):
+            return str(value)
+        return f"{round(value, 10):z.4f}" if abs(value) < 1e15 else f"{value:.4e}"
     return str(value)
 
 
