@@ -118,3 +118,120 @@ def _plain(axes: Axes, across: str = "", up: str = "") -> None:
     axes.set_ylabel(up, color=INK)
     axes.tick_params(colors=INK)
     axes.spines[:].set_color(QUIET)
+
+
+def attention_map(
+    weights: Float[Tensor, "queries keys"] | Mapping[str, Float[Tensor, "queries keys"]],
+    queries: Sequence[str],
+    keys: Sequence[str] | None = None,
+) -> Picture:
+    """Who looks at whom: one row for each token that asks, darker where its weight is larger.
+
+    Several maps, by their titles, stand side by side. What is exactly 0 gets a cross.
+    """
+    panels = weights if isinstance(weights, Mapping) else {"": weights}
+    keys = queries if keys is None else keys
+    wide, high = 0.42 * len(keys), 0.38 * len(queries)
+    figure = Figure(figsize=(1.5 + (wide + 0.6) * len(panels), 1.6 + high))
+    for number, (axes, (title, panel)) in enumerate(
+        zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
+    ):
+        axes.imshow(panel.detach().numpy(), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+        for i, row in enumerate(panel.tolist()):
+            for j, weight in enumerate(row):
+                text, colour = _weight(weight)
+                axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
+        axes.set_xticks(range(len(keys)), keys, rotation=90 if max(map(len, keys)) > 2 else 0)
+        axes.set_yticks(range(len(queries)), queries if number == 0 else [""] * len(queries))
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        _plain(axes, "is asked", "asks" if number == 0 else "")
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_title(title, fontsize=11, color=INK, y=-0.02, va="top")
+    figure.tight_layout()
+    return Picture(figure)
+
+
+def _weight(weight: float) -> tuple[str, str]:
+    """What is written into a field, and in which colour: ".67", a cross for none, nothing for next to none."""
+    if weight == 0:
+        return "×", ORANGE
+    return (f"{weight:.2f}".removeprefix("0") if weight >= 0.005 else ""), INK
+
+
+def stripes(table: Float[Tensor, "rows columns"], *, across: str, down: str) -> Picture:
+    """A table of numbers between -1 and 1 as two colours, white at 0, with a scale beside it."""
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    image = axes.imshow(table.numpy(), cmap="PuOr", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    figure.colorbar(image, ax=axes, ticks=[-1, 0, 1]).ax.tick_params(colors=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _plain(axes, across, down)
+    return Picture(figure)
+
+
+def word_map(points: Float[Tensor, "words 2"], groups: Mapping[str, Sequence[str]]) -> Picture:
+    """Words in the plane, each group with its colour and its mark; labels make room for each other.
+
+    The points are in the order of the groups' words.
+    """
+    figure = Figure(figsize=(6.8, 5.2))
+    axes = figure.subplots()
+    left, right = points[:, 0].min().item(), points[:, 0].max().item()
+    low, high = points[:, 1].min().item(), points[:, 1].max().item()
+    axes.set_xlim(left - 0.05 * (right - left), right + 0.22 * (right - left))
+    axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    colours: dict[str, str] = {}
+    named = dict(zip((w for words in groups.values() for w in words), points.tolist(), strict=True))
+    for (group, words), (colour, marker, _) in zip(groups.items(), MARKED, strict=False):
+        axes.plot(
+            *zip(*(named[word] for word in words), strict=True),
+            color=colour,
+            marker=marker,
+            linestyle="none",
+            label=group,
+        )
+        colours |= dict.fromkeys(words, colour)
+    line = 0.036 * (high - low)
+    taken: list[tuple[float, float, float]] = []  # from where to where, and at which height, labels stand
+    for word in sorted(named, key=lambda word: -named[word][1]):
+        begin, height = named[word]
+        end = begin + 0.022 * (len(word) + 1) * (right - left)
+        while clash := [t for a, b, t in taken if a < end and begin < b and abs(t - height) < 0.99 * line]:
+            height = min(clash) - line
+        taken.append((begin, end, height))
+        axes.text(begin + 0.015 * (right - left), height, word, va="center", color=colours[word], fontsize=10)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
+    _plain(axes, "first principal component", "second")
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
+def dots(panels: Mapping[str, Float[Tensor, "points 2"]], labels: Sequence[str]) -> Picture:
+    """The same labelled points in several planes side by side; points at one place share one dot and say so."""
+    figure = Figure(figsize=(3.2 * len(panels), 3.6))
+    for axes, (title, points) in zip(
+        figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0],
+        panels.items(),
+        strict=True,
+    ):
+        together: dict[tuple[float, ...], list[str]] = {}
+        for label, place in zip(labels, points.tolist(), strict=True):
+            together.setdefault(tuple(round(c, 6) for c in place), []).append(label)
+        for (x, y), names in together.items():
+            axes.plot(x, y, color=BLUE if len(names) == 1 else ORANGE, marker="o" if len(names) == 1 else "s")
+            text = names[0] if len(names) == 1 else f"all {len(names)}"
+            axes.annotate(
+                text, (x, y), (0, 6), textcoords="offset points", ha="center", color=INK, fontsize=9
+            )
+        axes.set_title(title, fontsize=11, color=INK)
+        axes.margins(0.35, 0.2)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        _plain(axes)
+    figure.tight_layout()
+    return Picture(figure)
