@@ -90,6 +90,7 @@ def judge(name: str, other_seeds: tuple[int, ...] = OTHER_SEEDS) -> Verdict:
     if not exercises.is_done(name):
         return Verdict.of(found, State.NOT_DONE, exercises.not_done_message(name))
     with _global_state_restored():
+        exercises.answer_with({name: exercises.EXERCISES[name]})  # whoever else answers the other calls
         return _judge_answer(found, other_seeds)
 
 
