@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
-from rich.syntax import Syntax
 
 from nexttoken import course
 
+# What a command alone needs is imported in it: `nexttoken check` is to answer soon after torch is there.
 if TYPE_CHECKING:
     from nexttoken.grading.verdict import Verdict
 
@@ -91,6 +90,8 @@ def watch(name: Name = None, time_limit: TimeLimit = 10.0) -> None:
 @app.command()
 def hint(exercise: ExerciseName, as_json: Json = False) -> None:
     """Show the next hint: a nudge first, then more each time you ask."""
+    from rich.markdown import Markdown
+
     from nexttoken.grading.hints import next_hint
 
     found = course.exercise_named(exercise)
@@ -115,6 +116,8 @@ def solution(
     ] = False,
 ) -> None:
     """Show the reference's answer, after asking whether you want to see it."""
+    from rich.syntax import Syntax
+
     from nexttoken import answers
 
     found = course.exercise_named(exercise)

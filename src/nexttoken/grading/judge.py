@@ -29,7 +29,8 @@ from nexttoken.lab import show
 
 OUTPUT_LIMIT = 20_000  # characters of printing that are read; the rest is dropped
 SHOWN_LIMIT = 4_000  # characters of one value, or of one error, that are passed on
-OTHER_SEEDS = (2, 3, 5)  # beside the notebook's own
+FRESH_SEED = 2  # no answer that knows the notebook's values passes with another seed
+ALL_SEEDS = (None, FRESH_SEED, 3, 5)  # None: the notebook's own
 
 
 class _CappedText(StringIO):
@@ -74,7 +75,7 @@ class _Witness:
         return self.reference(*args, **kwargs)
 
 
-def judge(name: str, other_seeds: tuple[int, ...] = OTHER_SEEDS) -> Verdict:
+def judge(name: str) -> Verdict:
     """Judge the reader's function for the exercise `name` in this process.
 
     An endless loop stays endless here; `processes.judge_apart` puts a limit on it.
@@ -91,10 +92,10 @@ def judge(name: str, other_seeds: tuple[int, ...] = OTHER_SEEDS) -> Verdict:
         return Verdict.of(found, State.NOT_DONE, exercises.not_done_message(name))
     with _global_state_restored():
         exercises.answer_with({name: exercises.EXERCISES[name]})  # whoever else answers the other calls
-        return _judge_answer(found, other_seeds)
+        return _judge_answer(found)
 
 
-def _judge_answer(found: course.Exercise, other_seeds: tuple[int, ...]) -> Verdict:
+def _judge_answer(found: course.Exercise) -> Verdict:
     book = notebook.read(found.chapter)
     cells = book.cells_of(found.name)
     if not cells:
@@ -113,23 +114,22 @@ def _judge_answer(found: course.Exercise, other_seeds: tuple[int, ...]) -> Verdi
     if not exercises.has_reference(found.name):
         state = State.WRONG if problem else State.RIGHT
         return Verdict.of(found, state, problem or "", printed=prints)
-    return _explain(found, book, cells, problem, other_seeds, prints)
+    if problem is None and all(_same(t) for t in _trials(found.name, book, cells, (FRESH_SEED,))):
+        return Verdict.of(found, State.RIGHT, printed=prints)
+    return _explain(found, book, cells, problem or "", prints)
 
 
 def _explain(
     found: course.Exercise,
     book: notebook.Notebook,
     cells: list[notebook.GradedCell],
-    problem: str | None,
-    other_seeds: tuple[int, ...],
+    problem: str,
     prints: str,
 ) -> Verdict:
-    trials = _trials(found.name, book, cells, other_seeds)
+    trials = _trials(found.name, book, cells, ALL_SEEDS)
     wrong = [(trial, why) for trial in trials if (why := difference(trial.expected, trial.got))]
-    if not wrong:
-        # The cells printed something else, though every call gave the right outcome.
-        state = State.WRONG if problem else State.RIGHT
-        return Verdict.of(found, state, problem or "", printed=prints)
+    if not wrong:  # the cells printed something else, though every call gave the right outcome
+        return Verdict.of(found, State.WRONG, problem, printed=prints)
     wrong.sort(key=lambda pair: pair[0].call.size)
     misconception, explained = _misconception(found, trials, [trial for trial, _ in wrong])
     trial, why = next(((t, w) for t, w in wrong if t in explained), wrong[0])
@@ -148,16 +148,20 @@ def _explain(
 
 
 def _trials(
-    name: str, book: notebook.Notebook, cells: list[notebook.GradedCell], other_seeds: tuple[int, ...]
+    name: str, book: notebook.Notebook, cells: list[notebook.GradedCell], seeds: tuple[int | None, ...]
 ) -> list[_Trial]:
     stub = exercises.EXERCISES[name]
     witness = _Witness(stub, exercises.reference(name), inspect.signature(inspect.unwrap(stub)))
     with exercises.rules_restored():
         exercises.answer_with({name: witness})
-        for seed in (None, *other_seeds):
+        for seed in seeds:
             for cell in cells:
                 _run(book.setup, cell.source, seed=seed)
     return witness.trials
+
+
+def _same(trial: _Trial) -> bool:
+    return difference(trial.expected, trial.got) is None
 
 
 def _misconception(

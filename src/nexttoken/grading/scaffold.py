@@ -4,6 +4,7 @@ What it lays out holds together already (the blank fails, the reference passes, 
 are met with their sentences), so that `make mutants` is green before and after you replace each TODO.
 """
 
+import keyword
 import sys
 from pathlib import Path
 
@@ -30,9 +31,7 @@ SOLUTION = """def {function}(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*ba
 
 
 """
-MISCONCEPTIONS = '''
-
-def {function}__unchanged(x):
+MISCONCEPTIONS = '''def {function}__unchanged(x):
     """TODO: your result is the input itself."""
     return x.clone()
 
@@ -46,6 +45,8 @@ def {function}__in_place(x):
     """TODO: your function changes its argument."""
     with torch.no_grad():
         return x.mul_(2)
+
+
 '''
 CARD = """## {number}. `{function}`
 
@@ -73,6 +74,7 @@ show({function}(x), "TODO: random cases, edge cases, laws")
 habits({function}, x, batched=1)"""
 _LAST_STUB_LINE = "# End of the exercises of this chapter."
 _LAST_SOLUTION_LINE = "# End of the references of this chapter."
+_LAST_MISCONCEPTION_LINE = "# End of the misconceptions of this chapter."
 
 
 def lay_out(name: str) -> list[str]:
@@ -86,7 +88,7 @@ def lay_out(name: str) -> list[str]:
         If there is no such chapter.
     """
     chapter, _, function = name.partition(".")
-    if not function.isidentifier():
+    if not function.isidentifier() or keyword.iskeyword(function):
         raise ValueError(f"NAME={name or '...'}: say chapter.function, like attention.causal_mask")
     if chapter not in course.chapters():
         raise course.UnknownName(
@@ -96,20 +98,26 @@ def lay_out(name: str) -> list[str]:
     if name in [e.name for e in course.exercises(chapter)]:
         raise ValueError(f"There is an exercise {name} already.")
     words = {"chapter": chapter, "function": function, "number": number}
-    _insert(course.source_file(chapter), STUB.format(**words), _LAST_STUB_LINE)
-    _insert(course.solution_file(chapter), SOLUTION.format(**words), _LAST_SOLUTION_LINE)
-    wrong = course.misconceptions_file(chapter)
-    wrong.write_text(wrong.read_text(encoding="utf-8") + MISCONCEPTIONS.format(**words), encoding="utf-8")
+    new_texts = {
+        file: _inserted(file, text.format(**words), last_line)
+        for file, text, last_line in (
+            (course.source_file(chapter), STUB, _LAST_STUB_LINE),
+            (course.solution_file(chapter), SOLUTION, _LAST_SOLUTION_LINE),
+            (course.misconceptions_file(chapter), MISCONCEPTIONS, _LAST_MISCONCEPTION_LINE),
+        )
+    }
+    for file, text in new_texts.items():
+        file.write_text(text, encoding="utf-8")
     _add_cells(chapter, function, words)
-    files = [course.source_file(chapter), course.solution_file(chapter), wrong, course.notebook_file(chapter)]
+    files = [*new_texts, course.notebook_file(chapter)]
     return [file.relative_to(course.root()).as_posix() for file in files]
 
 
-def _insert(file: Path, text: str, before: str) -> None:
+def _inserted(file: Path, text: str, before: str) -> str:
     old = file.read_text(encoding="utf-8")
     if before not in old:
         raise ValueError(f"{file} has lost its last line, {before!r}")
-    file.write_text(old.replace(before, text + before), encoding="utf-8")
+    return old.replace(before, text + before)
 
 
 def _add_cells(chapter: str, function: str, words: dict[str, object]) -> None:
