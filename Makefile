@@ -58,8 +58,8 @@ clean:  ## Remove the built site, not the environment
 # The environments: each stamp is as old as the last installation that it stands for.
 
 .venv/.venv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed. $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo not installed)."; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed. $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not installed)."; \
 	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "This Python comes without pip and venv (on Debian and Ubuntu: apt install python3-venv)."; exit 2; }
