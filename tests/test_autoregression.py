@@ -49,14 +49,36 @@ def reader_of_everything(ids):
     return torch.eye(7, dtype=torch.float64)[(ids * places).sum() * 3 % 7]
 
 
-def written(prompt, limit, stop=None):
+def reader_of_the_length(ids):
+    """Logits of 7 tokens, some negative and some not."""
+    return Inputs(len(ids)).normal(7)
+
+
+def count_to_400(ids):
+    return torch.eye(400)[(ids[-1] + 1) % 400]
+
+
+def by_the_signs(logits):
+    """A token that depends on more than the order of the logits."""
+    return (logits[:4] > 0).sum()
+
+
+def written(prompt, limit, stop=None, next_logits=reader_of_everything, choose=torch.argmax):
     return {
-        "next_logits": reader_of_everything,
+        "next_logits": next_logits,
         "prompt": torch.tensor(prompt),
         "max_new_tokens": limit,
-        "choose": torch.argmax,
+        "choose": choose,
         "stop_token": stop,
     }
+
+
+def improbable_and_long():
+    """Two texts whose probability is rounded to 0; in the first, that of a single token is too."""
+    logits = Inputs(1).normal(2, 900, 4)
+    logits[0, 0] = torch.tensor([0.0, 800.0, 0.0, 0.0])
+    logits[0, 1] = -800.0  # all alike, but e^-800 is 0
+    return {"logits": logits, "targets": torch.zeros(2, 900, dtype=torch.long)}
 
 
 # Calls on which every misconception does what neither the reference nor another misconception does;
@@ -66,14 +88,17 @@ ARGUMENTS = {
         lambda: {"ids": Inputs(1).ids(30, below=4), "vocab_size": 4},
         lambda: {"ids": torch.tensor([0, 1, 0, 1, 2]), "vocab_size": 5},
         lambda: {"ids": torch.tensor([3, 3]), "vocab_size": 4},
+        lambda: {"ids": torch.tensor([], dtype=torch.long), "vocab_size": 2},
     ],
     "bigram_probabilities": [
         lambda: {"counts": Inputs(1).ids(4, 4, below=9), "smoothing": 0.5},
         lambda: {"counts": torch.tensor([[2, 6, 0], [0, 0, 0], [1, 0, 1]]), "smoothing": 0.0},
+        lambda: {"counts": torch.tensor([[2, 6, 0], [0, 0, 0], [1, 0, 1]]), "smoothing": 0.125},
     ],
     "conditional_entropy": [
         lambda: {"ids": torch.tensor([0, 1, 0, 0, 1, 2, 0, 2, 1, 1]), "order": 1},
         lambda: {"ids": Inputs(1).ids(40, below=3), "order": 2},
+        lambda: {"ids": torch.tensor([1, 12, 7, 11, 2, 8, 12, 1, 5, 1, 12, 7]), "order": 2},
     ],
     "next_token_windows": [lambda: {"ids": Inputs(1).ids(12, below=20), "context": 3}],
     "sequence_log_probability": [
@@ -82,18 +107,27 @@ ARGUMENTS = {
             "targets": Inputs(2).ids(2, 5, below=4),
         },
         lambda: {"logits": Inputs(1).normal(900, 4), "targets": Inputs(2).ids(900, below=4)},
+        lambda: {"logits": Inputs(1).normal(2, 3, 5, 4), "targets": Inputs(2).ids(2, 3, 5, below=4)},
         lambda: {"logits": learned([1e4, 0.0], [0.0, -1e4]), "targets": torch.tensor([0, 0])},
+        improbable_and_long,
     ],
-    "perplexity": [lambda: {"log_probabilities": learned(-0.5, -1.0, -3.0)}],
+    "perplexity": [
+        lambda: {"log_probabilities": learned(-0.5, -1.0, -3.0)},
+        lambda: {"log_probabilities": learned(-370.0, -372.0)},  # their product keeps hardly a digit
+    ],
     "apply_temperature": [
         lambda: {"logits": Inputs(1).normal(2, 3).requires_grad_(), "temperature": 0.5},
         lambda: {"logits": torch.tensor([-1.0, 3.0, 3.0]), "temperature": 0.0},
+        lambda: {"logits": torch.tensor([[3.0, 1.0, 2.0], [1.0, 2.0, 0.0]]), "temperature": 0.0},
+        lambda: {"logits": torch.tensor([[2.0, 2.0], [0.0, 1e-9]], dtype=torch.float64), "temperature": 0.0},
+        lambda: {"logits": 1e-7 * torch.tensor([1.0, 3.0, 2.0]), "temperature": 1e-7},
         lambda: {"logits": torch.tensor([[1e4, 1.0], [2.0, 3.0]]), "temperature": 1e-36},
         lambda: {"logits": torch.tensor([1e4, 0.0, 1e4]), "temperature": 2.0},
     ],
     "keep_top_k": [
         lambda: {"logits": Inputs(1).normal(2, 5), "k": 2},
-        lambda: {"logits": torch.tensor([1.0, 2.0, 2.0, 2.0]), "k": 2},
+        lambda: {"logits": Inputs(1).ids(9, 12, below=3).double(), "k": 5},
+        lambda: {"logits": torch.tensor([-2000.0, -1000.0, 0.0]), "k": 2},
         lambda: {"logits": torch.tensor([1.0, 2.0]), "k": 3},
     ],
     "keep_top_p": [
@@ -101,11 +135,18 @@ ARGUMENTS = {
         lambda: {"logits": torch.tensor([2.0, 3.0, 1.0]), "p": 0.0},
         lambda: {"logits": torch.tensor([0.0, -200.0, -100.0]), "p": 1.0},
         lambda: {"logits": torch.zeros(4), "p": 0.5},
+        lambda: {"logits": Inputs(1).ids(3, 6, below=3).double(), "p": 0.55},
     ],
     "generate": [
         lambda: written([3, 4], limit=5),
+        lambda: written([1, 6, 2], limit=5),
         lambda: written([6, 1, 3], limit=6, stop=5),
         lambda: written([5, 2], limit=4, stop=5),
+        lambda: written([2, 5], limit=4, stop=5),
+        lambda: written([3], limit=0),
+        lambda: written([297], limit=6, stop=300, next_logits=count_to_400),
+        lambda: written([397], limit=6, stop=0, next_logits=count_to_400),
+        lambda: written([2], limit=6, next_logits=reader_of_the_length, choose=by_the_signs),
     ],
 }
 

@@ -28,6 +28,7 @@ from nexttoken.grading.verdict import State, Verdict
 from nexttoken.lab import show
 
 OUTPUT_LIMIT = 20_000  # characters of printing that are read; the rest is dropped
+_FIRST_LOOK = 8  # wrong calls, the smallest ones, one of which a mistake must explain to be looked at closely
 SHOWN_LIMIT = 4_000  # characters of one value, or of one error, that are passed on
 FRESH_SEED = 2  # no answer that knows the notebook's values passes with another seed
 ALL_SEEDS = (None, FRESH_SEED, 3, 5)  # None: the notebook's own
@@ -175,6 +176,8 @@ def _misconception(
     """
     best, share = ("", wrong[:0]), 0.0
     for wrong_answer in misconceptions(found.name):
+        if not any(alike(outcome(wrong_answer, t.call), t.got) for t in wrong[:_FIRST_LOOK]):
+            continue  # most are ruled out by the first calls
         outcomes = [outcome(wrong_answer, t.call) for t in trials]
         either = sum(
             t in wrong or bool(difference(t.expected, o)) for t, o in zip(trials, outcomes, strict=True)

@@ -118,7 +118,7 @@ def _value_difference(expected: Any, got: Any, any_float: bool) -> str | None:
         return next((d for right, yours in pairs if (d := _value_difference(right, yours, any_float))), None)
     if isinstance(expected, float) and not isinstance(got, bool):
         try:
-            number = float(got)  # a 0-d tensor is a number too
+            number = float(got.detach() if isinstance(got, Tensor) else got)  # a 0-d tensor is one too
         except (TypeError, ValueError, RuntimeError):
             return f"a number was expected, not a {_type(got)}"
         close = math.isclose(expected, number, rel_tol=1e-5, abs_tol=1e-6) or expected == number
