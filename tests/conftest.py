@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))  # the site's extension is tested like any other code
@@ -26,7 +27,11 @@ TOOLS = {
     ),
     "bubblewrap": (("bwrap",), "install bubblewrap (apt install bubblewrap)"),
     "git": (("git",), "install git"),
+    "node": (("node", "nodejs"), "install Node.js (apt install nodejs; brew install node)"),
 }
+
+
+torch.set_num_threads(1)  # the same sums in the same order; and small tensors are faster so
 
 
 @pytest.fixture(scope="session")

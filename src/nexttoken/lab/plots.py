@@ -136,7 +136,7 @@ def attention_map(
     for number, (axes, (title, panel)) in enumerate(
         zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
     ):
-        axes.imshow(panel.detach().numpy(), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+        axes.imshow(panel.detach().numpy(), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
         for i, row in enumerate(panel.tolist()):
             for j, weight in enumerate(row):
                 text, colour = _weight(weight)
@@ -181,7 +181,7 @@ def word_map(points: Float[Tensor, "words 2"], groups: Mapping[str, Sequence[str
     axes = figure.subplots()
     left, right = points[:, 0].min().item(), points[:, 0].max().item()
     low, high = points[:, 1].min().item(), points[:, 1].max().item()
-    axes.set_xlim(left - 0.05 * (right - left), right + 0.22 * (right - left))
+    axes.set_xlim(left - 0.2 * (right - left), right + 0.22 * (right - left))
     axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     colours: dict[str, str] = {}
     named = dict(zip((w for words in groups.values() for w in words), points.tolist(), strict=True))
@@ -194,15 +194,30 @@ def word_map(points: Float[Tensor, "words 2"], groups: Mapping[str, Sequence[str
             label=group,
         )
         colours |= dict.fromkeys(words, colour)
-    line = 0.036 * (high - low)
-    taken: list[tuple[float, float, float]] = []  # from where to where, and at which height, labels stand
-    for word in sorted(named, key=lambda word: -named[word][1]):
-        begin, height = named[word]
-        end = begin + 0.022 * (len(word) + 1) * (right - left)
-        while clash := [t for a, b, t in taken if a < end and begin < b and abs(t - height) < 0.99 * line]:
-            height = min(clash) - line
-        taken.append((begin, end, height))
-        axes.text(begin + 0.015 * (right - left), height, word, va="center", color=colours[word], fontsize=10)
+    line, gap = 0.036 * (high - low), 0.015 * (right - left)
+    # From where to where, and at which height, something stands: the marks, and then the labels.
+    taken = [(x - 0.8 * gap, x + 0.8 * gap, y) for x, y in named.values()]
+    for word, (x, y) in sorted(named.items(), key=lambda item: -item[1][1]):
+        width = 0.021 * (len(word) + 0.5) * (right - left)
+        begin, height = next(
+            (begin, height)
+            for far in range(100)
+            for height in (y - far * line, y + far * line)
+            for begin in (x + gap, x - gap - width)
+            if not any(a < begin + width and begin < b and abs(t - height) < 0.99 * line for a, b, t in taken)
+        )
+        taken.append((begin, begin + width, height))
+        on_the_left = begin < x
+        axes.annotate(
+            word,
+            (x, y),
+            (begin + width if on_the_left else begin, height),
+            ha="right" if on_the_left else "left",
+            va="center",
+            color=colours[word],
+            fontsize=10,
+            arrowprops={"arrowstyle": "-", "color": colours[word], "linewidth": 0.5} if height != y else None,
+        )
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
@@ -212,10 +227,11 @@ def word_map(points: Float[Tensor, "words 2"], groups: Mapping[str, Sequence[str
 
 
 def dots(panels: Mapping[str, Float[Tensor, "points 2"]], labels: Sequence[str]) -> Picture:
-    """The same labelled points in several planes side by side; points at one place share one dot and say so."""
-    figure = Figure(figsize=(3.2 * len(panels), 3.6))
+    """Labelled points in several planes side by side, all to one scale; points at one place share a dot."""
+    figure = Figure(figsize=(3.2 * len(panels), 3.4))
+    reach = 0.7 * max((points.amax(0) - points.amin(0)).max().item() for points in panels.values()) or 1.0
     for axes, (title, points) in zip(
-        figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0],
+        figure.subplots(1, len(panels), squeeze=False)[0],
         panels.items(),
         strict=True,
     ):
@@ -229,7 +245,9 @@ def dots(panels: Mapping[str, Float[Tensor, "points 2"]], labels: Sequence[str])
                 text, (x, y), (0, 6), textcoords="offset points", ha="center", color=INK, fontsize=9
             )
         axes.set_title(title, fontsize=11, color=INK)
-        axes.margins(0.35, 0.2)
+        across, up = ((points.amax(0) + points.amin(0)) / 2).tolist()
+        axes.set_xlim(across - reach, across + reach)
+        axes.set_ylim(up - reach, up + reach)
         axes.set_xticks([])
         axes.set_yticks([])
         _plain(axes)
