@@ -22,6 +22,11 @@ CHAPTERS = course.chapters()
 NAMES = sorted(exercise.EXERCISES)
 
 
+@pytest.fixture(autouse=True)
+def _earlier_chapters_are_answered_by_the_references(monkeypatch):
+    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+
+
 @cache
 def misconceptions(chapter):
     """Every wrong answer of a chapter by its name, `<exercise>__<what_is_wrong>`."""

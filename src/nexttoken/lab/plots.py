@@ -253,3 +253,19 @@ def dots(panels: Mapping[str, Float[Tensor, "points 2"]], labels: Sequence[str])
         _plain(axes)
     figure.tight_layout()
     return Picture(figure)
+
+
+def head_maps(maps: Float[Tensor, "layers heads time time"], tokens: Sequence[str]) -> Picture:
+    """Who looks at whom, in every head: a row of squares for each layer, darker where the weight is larger."""
+    layers, heads = maps.shape[:2]
+    figure = Figure(figsize=(0.6 + 3.1 * heads, 0.5 + 3.3 * layers))
+    for layer, row in enumerate(figure.subplots(layers, heads, squeeze=False)):
+        for head, axes in enumerate(row):
+            axes.imshow(maps[layer, head].numpy(), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
+            axes.set_yticks(range(len(tokens)), tokens if head == 0 else [""] * len(tokens), fontsize=8)
+            _plain(axes, "is asked" if layer == layers - 1 else "", "asks" if head == 0 else "")
+            axes.tick_params(length=0)
+            axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=11, color=INK)
+    figure.tight_layout()
+    return Picture(figure)
