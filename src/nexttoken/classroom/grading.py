@@ -6,10 +6,16 @@ from pathlib import Path
 from rich.console import Console
 
 from nexttoken import course
-from nexttoken.classroom import answer_key, intake, running
+from nexttoken.classroom import answer_key, intake, marks, reports, running
+from nexttoken.classroom.marks import Sheet
 from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.roster import Class, class_of, read_roster
 from nexttoken.classroom.station import EXERCISE_SECONDS
+
+NO_SANDBOX = (
+    "Without a sandbox: the submissions run as you. They can read your files, use your network, see the other "
+    "submissions, change the marks. Only for code that you would run yourself."
+)
 
 
 @dataclass(frozen=True)
@@ -29,30 +35,44 @@ class Request:
     time_limit: float = EXERCISE_SECONDS
 
 
-def grade(request: Request, console: Console) -> tuple[Class, list[Result]]:
-    """Grade a class; the results are kept, and come back for the reports.
+def grade(request: Request, console: Console) -> list[Sheet]:
+    """Grade a class and write all reports.
 
     Raises
     ------
     FileNotFoundError, ValueError, RuntimeError
         If what was asked cannot be done, with a sentence for the teacher.
+    running.Interrupted
+        After Ctrl-C.
     """
     chapters = chosen_chapters(request.chapters)
     roster = read_roster(request.roster) if request.roster else None
     group = class_of(intake.submissions(request.submissions), roster)
+    marks.overrides(request.out)  # a mistake in it is said now, not at the end
+    if not request.sandbox:
+        console.print(NO_SANDBOX, style="bold red")
+    results = results_of(request, group, chapters, console)
+    sheets, changed = reports.write_all(request.out, group, results, chapters)
+    reports.say(request.out, group, sheets, changed, console)
+    return sheets
+
+
+def results_of(request: Request, group: Class, chapters: list[str], console: Console) -> list[Result]:
+    """What is kept of an earlier run with the same key, and the rest graded now."""
     records = Records(request.out)
     secret = records.secret(request.seed_file, fresh=not request.resume)
+    with console.status("computing what is expected"):
+        keys = answer_key.keys_for(chapters, secret)
     grader = grader_for(request)
     try:
-        with console.status("computing what is expected"):
-            keys = answer_key.keys_for(chapters, secret)
+        with console.status("grading the references first"):
             running.rehearse(grader, keys, request.exam, request.time_limit)
         jobs = running.jobs_of(group, keys, request.exam, request.time_limit)
         running.run(grader, jobs, records, request.jobs or running.default_jobs(), console)
     finally:
         grader.close()
     found = [records.get(job.student, job.task.chapter, job.fingerprint) for job in jobs]
-    return group, [result for result in found if result is not None]
+    return [result for result in found if result is not None]
 
 
 def chosen_chapters(names: tuple[str, ...]) -> list[str]:

@@ -187,6 +187,7 @@ def environment(home: str, where: str) -> dict[str, str]:
         "IPYTHONDIR": f"{home}/ipython",
         "LANG": "C.UTF-8",
         "MPLCONFIGDIR": f"{home}/matplotlib",
+        "NEXTTOKEN_BOX": "1",
         "NEXTTOKEN_ROOT": where,
         "OMP_NUM_THREADS": "1",
         "PATH": "/usr/bin:/bin",
