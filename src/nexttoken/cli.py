@@ -180,15 +180,36 @@ def grade(
     """Grade a class: every submission in a sandbox, with a secret seed. For teachers, on Linux."""
     from nexttoken.classroom import grading, running
 
-    names = tuple(name for name in chapters.replace(",", " ").split())
     asked = grading.Request(
-        submissions, out, names, seed_file, jobs, resume, roster, exam, not no_sandbox, scheduler, time_limit
+        submissions, out, _words(chapters), seed_file, jobs, resume, roster, exam, not no_sandbox, scheduler, time_limit
     )
     try:
         grading.grade(asked, console)
     except running.Interrupted as stopped:
         console.print(str(stopped), highlight=False)
         raise typer.Exit(130) from None
+
+
+@app.command()
+def assignment(
+    out: Annotated[Path, typer.Argument(help="A new folder, or a new zip file.")],
+    chapters: Annotated[str, typer.Option(help="Like `attention,qkv`; all of them if left out.")] = "",
+    title: Annotated[str, typer.Option(help="What the hand-out is called.")] = "Next Token, Please",
+    no_site: Annotated[bool, typer.Option("--no-site", help="Leave out the built book.")] = False,
+) -> None:
+    """Make the hand-out for a class: the course without the answers."""
+    from nexttoken.classroom import assignment as hand_out
+    from nexttoken.classroom.grading import chosen_chapters
+
+    site = None if no_site else course.root() / "_build" / "html"
+    if site is not None and not (site / "index.html").is_file():
+        raise FileNotFoundError("There is no built site to hand out: make book, or --no-site.")
+    made = hand_out.make(out, chosen_chapters(_words(chapters)), title, site)
+    console.print(f"Made {made}.", highlight=False, markup=False)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
 
 
 def _relative(file: Path) -> str:

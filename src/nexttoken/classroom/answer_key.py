@@ -27,6 +27,18 @@ _TIE, _TOO_NEAR = 1e-7, 1e-5
 _TRIES = 200
 _SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
 
+# Run after an exercise that failed: if this prints something else, the answer has changed what all share
+# (print, show, torch's defaults), and the next exercise gets a fresh kernel.
+CANARY = """draw = Inputs(7)
+x, matrix = draw.normal(2, 3), draw.normal(3, 3, scale=0.5)
+print("a canary", len(str(x)), sum(range(5)), repr(torch.get_default_dtype()))
+show([x @ matrix, x.exp(), x.softmax(dim=-1), torch.ones(2), torch.arange(3), draw.ids(4, below=9)], "sings")
+show(torch.allclose(x, x + 1) or torch.equal(x, x + 1) or bool((x == x + 1).any()))
+habits(lambda x: (x.tanh() ** 2).sum(dim=-1).sqrt(), x, batched=1)
+"""
+
+_CANARY_NEEDS = "\nimport torch\nfrom nexttoken.lab.inputs import Inputs\nfrom nexttoken.lab.show import habits, show\n"
+
 Printed = tuple[str, str]  # what a cell printed, and the name of the error that it raised
 
 
@@ -114,6 +126,7 @@ def make_key(chapter: str, secret: str) -> Key:
         values: list[float] = []
         with _watched(show, values):
             expected = [_printed(setup, cell.source) for cell in book.cells]
+        canary = _printed(setup + _CANARY_NEEDS, CANARY)
         if any(error for _, error in expected):
             raise NoSeed(f"exercises/{chapter}.ipynb: a reference fails: {next(e for _, e in expected if e)}")
         if any(map(_is_near_a_tie, values)):
@@ -130,7 +143,8 @@ def make_key(chapter: str, secret: str) -> Key:
         }
         if any(mistake.printed == right[mistake.exercise] for mistake in mistakes):
             continue
-        return Key(chapter, _as_notebook(setup, book, [text for text, _ in expected]), tuple(mistakes))
+        texts = [text for text, _ in expected]
+        return Key(chapter, _as_notebook(setup + _CANARY_NEEDS, book, texts, canary[0]), tuple(mistakes))
     raise NoSeed(f"exercises/{chapter}.ipynb: none of {_TRIES} seeds will do")
 
 
@@ -170,8 +184,8 @@ def _is_near_a_tie(value: float) -> bool:
     return _TIE < distance < _TOO_NEAR
 
 
-def _as_notebook(setup: str, book: notebook.Notebook, expected: list[str]) -> str:
-    made = new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+def _as_notebook(setup: str, book: notebook.Notebook, expected: list[str], canary: str) -> str:
+    made = new_notebook(metadata={"nexttoken": {"canary": CANARY, "sings": canary}})
     made.cells.append(
         new_code_cell(setup, id="setup", metadata={"tags": ["setup", "nbval-ignore-output"]}, execution_count=1)
     )

@@ -77,9 +77,8 @@ class Station:
         self.address = self.folder / "door"
         if os.getuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        python = [sys.executable, "-m", "nexttoken.classroom.warm", str(self.address), str(NOBODY)]
         self._process = subprocess.Popen(
-            [*opened_folders(self.folder), *python, *map(str, hidden)],
+            [*opened_folders(self.folder), sys.executable, "-m", "nexttoken.classroom.warm"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,8 +87,12 @@ class Station:
             start_new_session=True,  # Ctrl-C in the terminal is ours alone
             text=True,
         )
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
+        told = {"address": str(self.address), "user": NOBODY, "hidden": list(map(str, hidden))}
+        self._process.stdin.write(json.dumps(told) + "\n")
+        self._process.stdin.flush()
         if self._process.stdout.readline().strip() != "ready":
             said = self._process.stderr.read().strip().splitlines()
             raise StationFailed(f"the warm process did not start: {said[-1] if said else 'it said nothing'}")

@@ -134,13 +134,13 @@ def _a_kernel(folder: Path) -> None:
 
 def main() -> None:
     """Drop privileges, warm up, serve."""
-    address, user, *hidden = sys.argv[1:]
+    told = json.loads(sys.stdin.readline())
     if os.getuid() == 0:
-        become(int(user))
-    folder = Path(tempfile.mkdtemp(prefix="warm-up-", dir=Path(address).parent))
+        become(told["user"])
+    folder = Path(tempfile.mkdtemp(prefix="warm-up-", dir=Path(told["address"]).parent))
     warm_up(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    serve(address, hidden)
+    serve(told["address"], told["hidden"])
 
 
 if __name__ == "__main__":
