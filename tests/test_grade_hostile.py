@@ -1,18 +1,14 @@
 """Whatever a submission does, it costs its author that exercise, or the chapter, and nobody else anything."""
 
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 from classes import Classroom, answers
 from trees import reference_body
-
-from nexttoken.classroom import station
 
 pytestmark = pytest.mark.timeout(600)  # all of the class is graded in the set-up of one test
 
@@ -123,7 +119,7 @@ raise RuntimeError(f"wrote {written > 250_000_000}")""",
         + "".join(f"    {line}\n" for line in RIGHT.splitlines())
         + "return torch.zeros(2, 2)",
         WITHOUT,
-        "different",
+        "",
     ),
     "forged messages": (
         """from ipykernel.kernelapp import IPKernelApp
@@ -140,7 +136,8 @@ return torch.zeros(1)""",
     ),
     "closes its sockets": ("import os\nos.closerange(3, 256)\nreturn v", WITHOUT, ""),
     "right, and warns": (
-        "import sys, warnings\nwarnings.warn('careful')\nprint('hello')\nprint('oh', file=sys.stderr)\n" + RIGHT,
+        "import sys, warnings\nwarnings.warn('careful')\nprint('hello')\nprint('oh', file=sys.stderr)\n"
+        + RIGHT,
         ALL,
         "",
     ),
@@ -319,7 +316,12 @@ def test_nothing_is_found_in_a_box(hostile, name):
 def test_what_happens_at_import_costs_the_chapter(hostile, name):
     found = hostile.verdicts(name)
     assert hostile.grades()[name]["total"] == "0"
-    assert {verdict["state"] for verdict in found.values()} <= {"cannot be read", "crashed", "too slow", "wrong"}
+    assert {verdict["state"] for verdict in found.values()} <= {
+        "cannot be read",
+        "crashed",
+        "too slow",
+        "wrong",
+    }
     assert AT_IMPORT[name][1] in found["softmax"]["message"]
 
 
@@ -333,7 +335,11 @@ def test_the_machine_keeps_its_memory(hostile):
 
 
 def test_no_process_and_no_file_is_left(hostile):
-    listed = subprocess.run(["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "args="], capture_output=True, text=True, check=True
+    ).stdout
     assert "sleep 86399" not in listed
     assert "nexttoken.classroom.warm" not in listed
-    assert not [name for name in set(os.listdir("/tmp")) - hostile.before if name.startswith("nexttoken-grade")]
+    assert not [
+        name for name in set(os.listdir("/tmp")) - hostile.before if name.startswith("nexttoken-grade")
+    ]

@@ -158,7 +158,8 @@ def update(
 @app.command()
 def grade(
     submissions: Annotated[
-        Path, typer.Argument(help="A folder or a zip file: one folder, zip file or .py file for each student.")
+        Path,
+        typer.Argument(help="A folder or a zip file: one folder, zip file or .py file for each student."),
     ],
     out: Annotated[Path, typer.Option(help="Where the marks and pages go.")] = Path("grades"),
     chapters: Annotated[str, typer.Option(help="Like `attention,qkv`; all of them if left out.")] = "",
@@ -181,7 +182,17 @@ def grade(
     from nexttoken.classroom import grading, running
 
     asked = grading.Request(
-        submissions, out, _words(chapters), seed_file, jobs, resume, roster, exam, not no_sandbox, scheduler, time_limit
+        submissions,
+        out,
+        _words(chapters),
+        seed_file,
+        jobs,
+        resume,
+        roster,
+        exam,
+        not no_sandbox,
+        scheduler,
+        time_limit,
     )
     try:
         grading.grade(asked, console)

@@ -10,7 +10,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,7 +38,9 @@ show(torch.allclose(x, x + 1) or torch.equal(x, x + 1) or bool((x == x + 1).any(
 habits(lambda x: (x.tanh() ** 2).sum(dim=-1).sqrt(), x, batched=1)
 """
 
-_CANARY_NEEDS = "\nimport torch\nfrom nexttoken.lab.inputs import Inputs\nfrom nexttoken.lab.show import habits, show\n"
+_CANARY_NEEDS = (
+    "\nimport torch\nfrom nexttoken.lab.inputs import Inputs\nfrom nexttoken.lab.show import habits, show\n"
+)
 
 Printed = tuple[str, str]  # what a cell printed, and the name of the error that it raised
 
@@ -88,7 +91,8 @@ def keys_for(chapters: list[str], secret: str) -> dict[str, Key]:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"NEXTTOKEN_REFERENCE": "1", "OMP_NUM_THREADS": "1", "NEXTTOKEN_ROOT": str(course.root())},
+        env=os.environ
+        | {"NEXTTOKEN_REFERENCE": "1", "OMP_NUM_THREADS": "1", "NEXTTOKEN_ROOT": str(course.root())},
     )
     if done.returncode:
         said = done.stderr.strip().splitlines()
@@ -158,23 +162,21 @@ def _printed(setup: str, source: str, instead: dict[str, Callable[..., Any]] | N
     return text, type(error).__name__ if error else ""
 
 
-class _watched:
+@contextmanager
+def _watched(show: Any, values: list[float]) -> Iterator[None]:
     """Inside, every number that is printed is also written down."""
+    as_before = show._number
 
-    def __init__(self, show: Any, values: list[float]) -> None:
-        self._show, self._values, self._number = show, values, show._number
+    def number(value: Any) -> str:
+        if isinstance(value, float):
+            values.append(value)
+        return str(as_before(value))
 
-    def __enter__(self) -> None:
-        def number(value: Any) -> str:
-            if isinstance(value, float):
-                self._values.append(value)
-            text: str = self._number(value)
-            return text
-
-        self._show._number = number
-
-    def __exit__(self, *_: object) -> None:
-        self._show._number = self._number
+    show._number = number
+    try:
+        yield
+    finally:
+        show._number = as_before
 
 
 def _is_near_a_tie(value: float) -> bool:
@@ -187,7 +189,9 @@ def _is_near_a_tie(value: float) -> bool:
 def _as_notebook(setup: str, book: notebook.Notebook, expected: list[str], canary: str) -> str:
     made = new_notebook(metadata={"nexttoken": {"canary": CANARY, "sings": canary}})
     made.cells.append(
-        new_code_cell(setup, id="setup", metadata={"tags": ["setup", "nbval-ignore-output"]}, execution_count=1)
+        new_code_cell(
+            setup, id="setup", metadata={"tags": ["setup", "nbval-ignore-output"]}, execution_count=1
+        )
     )
     for number, (cell, text) in enumerate(zip(book.cells, expected, strict=True), start=1):
         output = new_output("stream", name="stdout", text=text)
@@ -200,8 +204,7 @@ def _as_notebook(setup: str, book: notebook.Notebook, expected: list[str], canar
                 outputs=[output],
             )
         )
-    text: str = nbformat.writes(made)
-    return text
+    return str(nbformat.writes(made))
 
 
 def main() -> None:

@@ -93,7 +93,11 @@ def _lay_out(folder: Path, chapters: Sequence[str], title: str, site: Path | Non
     for name in ("conftest.py", *(f"{chapter}.ipynb" for chapter in chapters)):
         shutil.copy(root / "exercises" / name, folder / "exercises" / name)
     (folder / "_toc.yml").write_text(_contents(chapters), encoding="utf-8")
-    hidden = {c: {e.function for e in course.exercises(c)} for n, c in enumerate(course.chapters()) if c in chapters or n > last}
+    hidden = {
+        c: {e.function for e in course.exercises(c)}
+        for n, c in enumerate(course.chapters())
+        if c in chapters or n > last
+    }
     _copy_pages(root / "book", folder / "book", hidden)
     if site is not None:
         _copy_site(site, folder / "site", hidden)
@@ -127,7 +131,9 @@ def _copy_pages(book: Path, target: Path, hidden: dict[str, set[str]]) -> None:
 
 
 def _copy_site(site: Path, target: Path, hidden: dict[str, set[str]]) -> None:
-    shutil.copytree(site, target, ignore=shutil.ignore_patterns("_sources", ".doctrees", ".buildinfo", "teaching.html"))
+    shutil.copytree(
+        site, target, ignore=shutil.ignore_patterns("_sources", ".doctrees", ".buildinfo", "teaching.html")
+    )
     for chapter, functions in hidden.items():
         page = target / "book" / f"{chapter}.html"
         if page.is_file():

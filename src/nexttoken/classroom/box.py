@@ -13,7 +13,14 @@ from pathlib import Path
 
 SCRATCH_MB = 64  # of memory that files in /tmp and /dev/shm may take, each
 _LIBRARIES = ("lib", "lib32", "lib64", "libx32", "bin", "sbin")
-_PACKAGES = ("torch", "numpy", "jaxtyping", "ipykernel", "IPython", "zmq")  # whatever the rest is, it is beside them
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "jaxtyping",
+    "ipykernel",
+    "IPython",
+    "zmq",
+)  # whatever the rest is, it is beside them
 _SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
 
 
@@ -65,7 +72,10 @@ def _python(hidden: Iterable[str]) -> list[list[str]]:
     covers = {path: ["--tmpfs", path] for path in hidden if any(_inside(path, p) for p in seen)}
     # From the outside in, so that an environment inside of a hidden folder is uncovered again.
     ordered = sorted((covers | seen).items(), key=lambda pair: len(Path(pair[0]).parts))
-    return [*(words for _, words in ordered), *(_library(name) for name in _LIBRARIES if os.path.exists(f"/{name}"))]
+    return [
+        *(words for _, words in ordered),
+        *(_library(name) for name in _LIBRARIES if os.path.exists(f"/{name}")),
+    ]
 
 
 def installation() -> list[str]:

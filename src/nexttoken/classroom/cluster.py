@@ -35,7 +35,7 @@ class Cluster:
             self._client = distributed.Client(address, timeout=30)
         except OSError:
             raise RuntimeError(f"No Dask scheduler answers at {address}.") from None
-        self._futures: set[distributed.Future] = set()
+        self._futures: set[distributed.Future[Result]] = set()
         self._check()
 
     def _check(self) -> None:
@@ -51,7 +51,9 @@ class Cluster:
         if not theirs:
             raise RuntimeError("The Dask cluster has no workers.")
         if other := [name for name, found in theirs.items() if found != ours]:
-            raise RuntimeError(f"The course on worker {other[0]} is not the same as here: install this one there.")
+            raise RuntimeError(
+                f"The course on worker {other[0]} is not the same as here: install this one there."
+            )
 
     def submit(self, job: running.Job) -> "Future[Result]":
         found: Future[Result] = Future()
@@ -59,7 +61,7 @@ class Cluster:
         dask = self._client.submit(grade_there, job, self._sandbox, pure=False, retries=LOST_WORKERS)
         self._futures.add(dask)
 
-        def tell(done: "distributed.Future") -> None:
+        def tell(done: "distributed.Future[Result]") -> None:
             self._futures.discard(done)
             try:
                 if (error := done.exception()) is not None:

@@ -8,7 +8,7 @@ from nexttoken.classroom.marks import Sheet, plain
 from nexttoken.grading.verdict import State
 
 # XML has no way to write these, not even escaped.
-_NOT_XML = {c: "\ufffd" for c in [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]}
+_NOT_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 65534, 65535, *range(55296, 57344)], "�")
 
 
 def gradescope(sheet: Sheet) -> str:
@@ -42,7 +42,9 @@ def words(sheet: Sheet, number: int) -> str:
     """What the author of an answer is told, as plain text."""
     mark = sheet.marks[number]
     verdict = mark.verdict
-    parts = [verdict.state.value if verdict.right else f"{verdict.state.value}. {verdict.misconception}".strip()]
+    parts = [
+        verdict.state.value if verdict.right else f"{verdict.state.value}. {verdict.misconception}".strip()
+    ]
     if not verdict.right:
         parts += [verdict.message, verdict.call]
         if verdict.got:

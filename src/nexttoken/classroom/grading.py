@@ -64,7 +64,9 @@ def results_of(request: Request, group: Class, chapters: list[str], console: Con
     records = Records(request.out)
     secret = records.secret(request.seed_file, fresh=not request.resume)
     with console.status("computing what is expected"), ThreadPoolExecutor(1) as beside:
-        starting = beside.submit(grader_for, request)  # both import torch: side by side that takes half the time
+        starting = beside.submit(
+            grader_for, request
+        )  # both import torch: side by side that takes half the time
         try:
             keys = answer_key.keys_for(chapters, secret)
         except BaseException:

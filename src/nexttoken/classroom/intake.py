@@ -22,9 +22,21 @@ ZIP_LIMIT = 200_000_000  # bytes of a zip file
 NAMES_LIMIT = 50_000  # files that are looked at in one submission
 DEPTH_LIMIT = 12
 _ZIPS_WITHIN = 2  # a class's zip holds a student's zip
-_SKIPPED = {"__MACOSX", "__pycache__", "node_modules", "site-packages", "solutions", "tests", "book", "_build", "build"}
+_SKIPPED = {
+    "__MACOSX",
+    "__pycache__",
+    "node_modules",
+    "site-packages",
+    "solutions",
+    "tests",
+    "book",
+    "_build",
+    "build",
+}
 # Canvas names what it collects doejane_LATE_1234_56789_qkv.py: who, whose number is 1234, which, what.
-_CANVAS = re.compile(r"^(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+)$", re.DOTALL)
+_CANVAS = re.compile(
+    r"^(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+)$", re.DOTALL
+)
 # Moodle names its folders Jane Doe_1234567_assignsubmission_file.
 _MOODLE = re.compile(r"^(?P<who>.+?)_(?P<number>\d+)_assignsubmission_\w*$", re.DOTALL)
 
@@ -78,7 +90,16 @@ class _InZip(Reader):
             return file.read(limit + 1)  # however large it says it is, or becomes
 
 
-_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, IndexError)
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    IndexError,
+)
 
 
 def submissions(place: Path) -> list[Submission]:
@@ -118,7 +139,9 @@ def _in_folder(folder: Path) -> list[Submission]:
             continue
         path = Path(entry.path)
         if entry.is_symlink():
-            by_student[entry.name] = Submission(printable_name(entry.name), notes=["it is a link, and was not followed"])
+            by_student[entry.name] = Submission(
+                printable_name(entry.name), notes=["it is a link, and was not followed"]
+            )
         elif entry.is_dir():
             by_student[entry.name] = _of_folder(path)
         elif entry.is_file() and path.suffix.lower() in (".zip", ".py"):
@@ -134,7 +157,8 @@ def _add_upload(by_student: dict[str, Submission], name: str, reader: Reader, ti
     key = f"{match['who']}_{match['number']}" if match else name
     if key not in by_student:
         by_student[key] = Submission(
-            printable_name(match["who"] if match else PurePosixPath(name).stem), match["number"] if match else ""
+            printable_name(match["who"] if match else PurePosixPath(name).stem),
+            match["number"] if match else "",
         )
     submission = by_student[key]
     submission.time = max(submission.time, time)
@@ -168,14 +192,20 @@ def _entries_of_folder(folder: Path, submission: Submission) -> Iterator[_Entry]
         for entry in entries:
             seen += 1
             if seen > NAMES_LIMIT:
-                submission.notes.append(f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at")
+                submission.notes.append(
+                    f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at"
+                )
                 return
             path = below / entry.name
             if entry.is_symlink():
                 if entry.name.endswith((".py", ".zip")):
                     submission.notes.append(f"{printable_name(str(path))} is a link, and was not followed")
             elif entry.is_dir():
-                if entry.name not in _SKIPPED and not entry.name.startswith(".") and len(path.parts) < DEPTH_LIMIT:
+                if (
+                    entry.name not in _SKIPPED
+                    and not entry.name.startswith(".")
+                    and len(path.parts) < DEPTH_LIMIT
+                ):
                     waiting.append((Path(entry.path), path))
             elif entry.is_file():
                 submission.time = max(submission.time, entry.stat().st_mtime)
@@ -233,7 +263,9 @@ def _take(submission: Submission, entries: Iterator[_Entry]) -> None:
         known = places.get(chapter)
         if known is not None:
             better = min(known, (rank, entry.path))[1]
-            submission.notes.append(f"there are two {entry.path.name}; {printable_name(str(better))} was taken")
+            submission.notes.append(
+                f"there are two {entry.path.name}; {printable_name(str(better))} was taken"
+            )
             if better == known[1]:
                 continue
         try:
@@ -242,7 +274,9 @@ def _take(submission: Submission, entries: Iterator[_Entry]) -> None:
             submission.notes.append(f"{entry.path.name} cannot be read: {printable_name(str(error))}")
             continue
         if len(content) > FILE_LIMIT:
-            submission.notes.append(f"{entry.path.name} is larger than {FILE_LIMIT:,} bytes, and was not read")
+            submission.notes.append(
+                f"{entry.path.name} is larger than {FILE_LIMIT:,} bytes, and was not read"
+            )
             continue
         places[chapter] = rank, entry.path
         submission.files[chapter] = content
@@ -302,5 +336,7 @@ def _time_of(info: zipfile.ZipInfo) -> float:
 
 def printable_name(text: str) -> str:
     """A name that can be shown on one line, whatever it was."""
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text.encode("utf-8", "replace").decode("utf-8"))
+    shown = "".join(
+        c if c.isprintable() else "\ufffd" for c in text.encode("utf-8", "replace").decode("utf-8")
+    )
     return shown[:120]

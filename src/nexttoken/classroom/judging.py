@@ -42,7 +42,7 @@ class Trouble(Exception):
         self.state, self.why = state, why
 
 
-class Kernel(RunningKernel):
+class Kernel(RunningKernel):  # type: ignore[misc]
     """nbval's kernel, with an end to everything."""
 
     deadline = float("inf")
@@ -89,7 +89,7 @@ class Kernel(RunningKernel):
             super().stop()
 
 
-class GradedNotebook(IPyNbFile):
+class GradedNotebook(IPyNbFile):  # type: ignore[misc]
     """A notebook of the setup and graded cells, which outlives its kernels."""
 
     kernel: Kernel | None = None
@@ -98,7 +98,7 @@ class GradedNotebook(IPyNbFile):
 
     def setup(self) -> None:
         """Start the first kernel, and tell what is not compared."""
-        self.skip_compare = (*self.skip_compare, "stderr")
+        self.skip_compare: tuple[str, ...] = (*self.skip_compare, "stderr")
         self.new_kernel()
 
     def new_kernel(self) -> Kernel:
@@ -171,7 +171,7 @@ class Judge:
         marks = book.nb.metadata.get("nexttoken", {"canary": "", "sings": ""})
         book.kernel.deadline = time.monotonic() + self.time_limit
         try:
-            return printed_by(book.kernel, marks["canary"]) == marks["sings"]
+            return bool(printed_by(book.kernel, marks["canary"]) == marks["sings"])
         except Exception:  # the kernel has ended, or its messages are damaged
             return False
 
@@ -196,7 +196,9 @@ class Judge:
             "exercise": exercise_of(item),
             "passed": problem is None,
             "run": item.test_outputs is not None or isinstance(problem, Trouble),
-            "printed": "".join(str(o.get("text", "")) for o in outputs if o.get("name") == "stdout")[:KEPT_LIMIT],
+            "printed": "".join(str(o.get("text", "")) for o in outputs if o.get("name") == "stdout")[
+                :KEPT_LIMIT
+            ],
         }
         if error := next((o for o in outputs if o.output_type == "error"), None):
             record["error"] = described(error)
@@ -206,7 +208,10 @@ class Judge:
             record["trouble"] = {"state": problem.state, "why": problem.why}
         elif problem is not None and not isinstance(problem, NbCellError | pytest.skip.Exception):
             # The messages themselves were odd: whoever forges them gets a fresh kernel, and no points.
-            record["trouble"] = {"state": "crashed", "why": f"the kernel's messages are damaged ({problem!r:.200})"}
+            record["trouble"] = {
+                "state": "crashed",
+                "why": f"the kernel's messages are damaged ({problem!r:.200})",
+            }
             if book.kernel is not None:
                 book.kernel.spoilt = True
         if "trouble" in record and book.kernel is not None:
@@ -278,11 +283,11 @@ def laid_out(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     if request["sandbox"]:
         inside = {f"/course/{name}": file for name, file in files.items()}
         return {"course": "/course", "files": {"/course": str(stage)} | inside}
-    course = folder / "course"
-    shutil.copytree(stage, course)
-    for name, file in files.items():
-        shutil.copy(file, course / name)
-    return {"course": str(course), "files": {}}
+    whole = folder / "course"
+    shutil.copytree(stage, whole)
+    for name, place in files.items():
+        shutil.copy(place, whole / name)
+    return {"course": str(whole), "files": {}}
 
 
 def run_pytest(folder: Path, notebook: str, plugin: object) -> None:
@@ -292,7 +297,9 @@ def run_pytest(folder: Path, notebook: str, plugin: object) -> None:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     off = "cacheprovider unraisableexception threadexception faulthandler logging doctest junitxml".split()
     options = ["-p", "nbval.plugin", "--noconftest", "--color=no", "-c", os.devnull, f"--rootdir={folder}"]
-    pytest.main(["-q", *(word for name in off for word in ("-p", f"no:{name}")), *options, str(file)], [plugin])
+    pytest.main(
+        ["-q", *(word for name in off for word in ("-p", f"no:{name}")), *options, str(file)], [plugin]
+    )
 
 
 def rehearse(folder: Path) -> None:

@@ -23,7 +23,9 @@ from typing import Any
 from nexttoken.classroom import box
 
 LOOK_EVERY = 0.1  # seconds
-CHARTER = 0x10000000 | 0x20000 | 0x20000000 | 0x40000000 | 0x8000000 | 0x4000000  # user, mounts, pid, net, ipc, uts
+CHARTER = (
+    0x10000000 | 0x20000 | 0x20000000 | 0x40000000 | 0x8000000 | 0x4000000
+)  # user, mounts, pid, net, ipc, uts
 _SET_DEATH_SIGNAL, _SET_DUMPABLE, _DROP_BOUND, _SUBREAPER, _NO_NEW_PRIVILEGES, _AMBIENT = 1, 4, 24, 36, 38, 47
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -79,9 +81,13 @@ class Box:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         if not self._process.stdout.readline():
-            raise box.NoSandbox(f"bubblewrap does not work here: {self._process.stderr.read().decode().strip()}")
+            raise box.NoSandbox(
+                f"bubblewrap does not work here: {self._process.stderr.read().decode().strip()}"
+            )
         with open(read, "rb") as info:
-            self.first = int(json.loads(info.read())["child-pid"])  # our number of the process that is 1 inside
+            self.first = int(
+                json.loads(info.read())["child-pid"]
+            )  # our number of the process that is 1 inside
 
     def processes(self) -> list[str]:
         """What is known of every process inside: a folder each."""
@@ -99,9 +105,7 @@ class Box:
         self._process.wait()
 
 
-def start_kernel(
-    request: dict[str, Any], limits: Limits, walls: Box | None, asker: socket.socket
-) -> int:
+def start_kernel(request: dict[str, Any], limits: Limits, walls: Box | None, asker: socket.socket) -> int:
     """Fork the kernel, inside the box if there is one; its process number as we see it."""
     read, write = os.pipe()
     if os.fork() == 0:  # joins, and forks once more: only a child is in the new process namespace
@@ -201,7 +205,10 @@ def forget_ourselves(where: str) -> None:
     """The grader's package is imported again from the course in the box, which is another one."""
     for name in [name for name in sys.modules if name.split(".")[0] == "nexttoken"]:
         del sys.modules[name]
-    sys.path[:] = [f"{where}/src", *(p for p in sys.path if "-packages" in p or p.startswith(sys.base_prefix))]
+    sys.path[:] = [
+        f"{where}/src",
+        *(p for p in sys.path if "-packages" in p or p.startswith(sys.base_prefix)),
+    ]
 
 
 def drop_capabilities() -> None:
@@ -216,8 +223,8 @@ def watch(kernel: int, walls: Box | None, limits: Limits, asker: socket.socket) 
     """Wait until the kernel ends, is no longer wanted, or takes too much; what happened, in words."""
     ending = os.pidfd_open(kernel)
     while True:
-        ready, _, _ = select.select([asker, ending], [], [], LOOK_EVERY)
-        if asker in ready:
+        ready, _, _ = select.select([asker.fileno(), ending], [], [], LOOK_EVERY)
+        if asker.fileno() in ready:
             order = asker.recv(1)
             if order != b"i":
                 return "no longer wanted"

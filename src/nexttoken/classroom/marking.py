@@ -68,7 +68,10 @@ def _judged(
         return _of(found, source, State.RIGHT)
     record, cell = own[failing], cells[failing]
     expected, got = _expected(cell), str(record["printed"])
-    more = {"call": "".join(cell["source"]), "misconception": mistake_made(key.mistakes, found.name, own, cells)}
+    more = {
+        "call": "".join(cell["source"]),
+        "misconception": mistake_made(key.mistakes, found.name, own, cells),
+    }
     if "trouble" in record:
         state, why = _trouble(record, time_limit)
         return _of(found, source, state, why, call=more["call"])
@@ -77,11 +80,15 @@ def _judged(
             if error["value"].startswith(f"{found.name} "):
                 message = f"{found.name} is not done yet."
                 return _of(found, source, State.NOT_DONE, message)
-            return _of(found, source, State.WRONG, f"It calls another one: {error['value']}", call=more["call"])
+            return _of(
+                found, source, State.WRONG, f"It calls another one: {error['value']}", call=more["call"]
+            )
         shown, _ = _side_by_side(expected, expected)
         return _of(found, source, State.WRONG, _error_text(error, source), expected=shown, **more)
     right, yours = _side_by_side(expected, got)
-    return _of(found, source, State.WRONG, "What the cell prints is different.", expected=right, got=yours, **more)
+    return _of(
+        found, source, State.WRONG, "What the cell prints is different.", expected=right, got=yours, **more
+    )
 
 
 def _trouble(record: Record, time_limit: float) -> tuple[State, str]:
@@ -105,9 +112,7 @@ def _error_text(error: Record, source: str) -> str:
     return shown
 
 
-def mistake_made(
-    mistakes: Sequence[Mistake], exercise: str, own: list[Record], cells: list[Record]
-) -> str:
+def mistake_made(mistakes: Sequence[Mistake], exercise: str, own: list[Record], cells: list[Record]) -> str:
     """The sentence of the known mistake that prints the same, if there is one.
 
     One that prints what the student's cells print, all of them, is the student's. Of an answer with
@@ -145,7 +150,9 @@ def _with_what_it_stands_on(verdict: Verdict, failed: set[str], source: str) -> 
     if not stands_on:
         return verdict
     names = " and ".join(stands_on)
-    return replace(verdict, message=f"{verdict.message}\nIt stands on {names}, not right either: begin there.")
+    return replace(
+        verdict, message=f"{verdict.message}\nIt stands on {names}, not right either: begin there."
+    )
 
 
 def _exercise(cell: Record) -> str:

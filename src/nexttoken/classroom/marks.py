@@ -49,7 +49,9 @@ class Sheet:
         return [mark for mark in self.marks if mark.verdict.exercise.startswith(f"{chapter}.")]
 
 
-def sheets(group: Class, results: Sequence[Result], chapters: Sequence[str], by_hand: Sequence[dict[str, str]]) -> list[Sheet]:
+def sheets(
+    group: Class, results: Sequence[Result], chapters: Sequence[str], by_hand: Sequence[dict[str, str]]
+) -> list[Sheet]:
     """A sheet for everybody, also for those who handed in nothing.
 
     Raises
@@ -70,7 +72,9 @@ def sheets(group: Class, results: Sequence[Result], chapters: Sequence[str], by_
                 points, reason = given.get((student.id, verdict.exercise), (None, ""))
                 marks.append(Mark(verdict, points, reason))
         submission = group.submissions.get(student.id)
-        made.append(Sheet(student, marks, submission is not None, submission.notes if submission else [], seconds))
+        made.append(
+            Sheet(student, marks, submission is not None, submission.notes if submission else [], seconds)
+        )
     return sorted(made, key=lambda sheet: (sheet.student.name or sheet.student.id).lower())
 
 
@@ -115,7 +119,16 @@ def write_grades(file: Path, class_sheets: Sequence[Sheet], chapters: Sequence[s
         notes = "; ".join(sheet.notes if sheet.handed_in else ["nothing handed in"])
         who = sheet.student
         rows.append(
-            [who.id, who.name, who.email, plain(sheet.earned), sheet.points, *per_chapter, *per_exercise, notes]
+            [
+                who.id,
+                who.name,
+                who.email,
+                plain(sheet.earned),
+                sheet.points,
+                *per_chapter,
+                *per_exercise,
+                notes,
+            ]
         )
     write_table(file, header, rows)
 
@@ -154,5 +167,3 @@ def changes(before: Path, class_sheets: Sequence[Sheet]) -> list[tuple[str, str,
 def write_changes(file: Path, found: Sequence[tuple[str, str, str, float, float]]) -> None:
     rows = [[student, name, exercise, plain(old), plain(new)] for student, name, exercise, old, new in found]
     write_table(file, ["id", "name", "exercise", "before", "now"], rows)
-
-

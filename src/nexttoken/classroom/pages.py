@@ -96,13 +96,17 @@ def _explained(mark: Mark) -> Markup:
         if verdict.call:
             parts.append(Markup('<p class="soft">The cell</p><pre>{}</pre>').format(verdict.call))
         sides = [("yours", "wrong", verdict.got), ("expected", "right", verdict.expected)]
-        shown = [Markup('<div><p class="{}">{}</p><pre>{}</pre></div>').format(look, label, text) for label, look, text in sides if text]
+        shown = [
+            Markup('<div><p class="{}">{}</p><pre>{}</pre></div>').format(look, label, text)
+            for label, look, text in sides
+            if text
+        ]
         if shown:
             parts.append(Markup('<div class="sides">{}</div>').format(Markup("").join(shown)))
         parts.append(
-            Markup('<p class="soft">{}. To read: book/{}.md. A hint: <code>nexttoken hint {}</code></p>').format(
-                verdict.where, chapter, verdict.exercise
-            )
+            Markup(
+                '<p class="soft">{}. To read: book/{}.md. A hint: <code>nexttoken hint {}</code></p>'
+            ).format(verdict.where, chapter, verdict.exercise)
         )
     return Markup('<section aria-label="{}">{}</section>').format(verdict.exercise, Markup("\n").join(parts))
 
@@ -125,7 +129,13 @@ def class_page(group: Class, sheets: Sequence[Sheet], link: dict[str, str]) -> s
     parts.append(Markup("<h2>Everybody</h2>"))
     row = Markup('<tr><td><a href="{}">{}</a></td><td>{}</td><td class="number">{}</td><td>{}</td></tr>')
     rows = [
-        row.format(link[s.student.id], s.student.name or s.student.id, s.student.id, plain(s.earned), "; ".join(s.notes))
+        row.format(
+            link[s.student.id],
+            s.student.name or s.student.id,
+            s.student.id,
+            plain(s.earned),
+            "; ".join(s.notes),
+        )
         for s in sheets
     ]
     head = Markup('<tr><th>name</th><th>id</th><th class="number">points</th><th>notes</th></tr>')
@@ -178,18 +188,24 @@ def _passed_table(graded: Sequence[Sheet]) -> Markup:
         right = sum(mark.verdict.right for mark in marks)
         blank = sum(mark.verdict.state is State.NOT_DONE for mark in marks)
         rows.append(row.format(name, right, len(marks) - right - blank, blank))
-    heads = Markup("").join(Markup('<th class="number">{}</th>').format(t) for t in ("passed", "wrong", "not done"))
+    heads = Markup("").join(
+        Markup('<th class="number">{}</th>').format(t) for t in ("passed", "wrong", "not done")
+    )
     table = Markup('<div class="scroll"><table><tr><th>exercise</th>{}</tr>{}</table></div>')
     return table.format(heads, Markup("").join(rows))
 
 
 def _mistakes(graded: Sequence[Sheet]) -> Markup:
     marks = [mark.verdict for sheet in graded for mark in sheet.marks if mark.verdict.misconception]
-    counted = Counter((v.exercise, v.misconception.removeprefix("One mistake of several, perhaps: ")) for v in marks)
+    counted = Counter(
+        (v.exercise, v.misconception.removeprefix("One mistake of several, perhaps: ")) for v in marks
+    )
     if not counted:
         return Markup("<p>None that the course knows.</p>")
     item = Markup("<li><strong>{}</strong> in <code>{}</code>: {}</li>")
-    items = [item.format(times, name, sentence) for (name, sentence), times in counted.most_common(MOST_COMMON)]
+    items = [
+        item.format(times, name, sentence) for (name, sentence), times in counted.most_common(MOST_COMMON)
+    ]
     return Markup("<ul>{}</ul>").format(Markup("").join(items))
 
 

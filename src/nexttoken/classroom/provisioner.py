@@ -11,7 +11,8 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.provisioning import KernelProvisionerBase, KernelProvisionerFactory
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 NAME = "nexttoken-warm"
 
@@ -28,7 +29,7 @@ class WarmProvisioner(KernelProvisionerBase):
         return self._keeper is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        manager = self.parent
+        manager: Any = self.parent
         self._folder = tempfile.mkdtemp(prefix="kernel-", dir=request()["folder"])
         manager.connection_file = f"{self._folder}/connection.json"
         manager.transport, manager.ip = "ipc", f"{self._folder}/k"
@@ -39,7 +40,8 @@ class WarmProvisioner(KernelProvisionerBase):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         asked = request()
         sockets = "/tmp/k" if asked["sandbox"] else f"{self._folder}/k"
-        info = dict(self.connection_info, ip=sockets, key=self.connection_info["key"].decode())
+        key: Any = self.connection_info["key"]
+        info = dict(self.connection_info, ip=sockets, key=key.decode())
         self._keeper = connected(os.environ["NEXTTOKEN_WARM"])
         message = asked | {"kind": "kernel", "connection": info, "folder": self._folder}
         self._keeper.sendall(json.dumps(message).encode() + b"\n")
@@ -47,7 +49,8 @@ class WarmProvisioner(KernelProvisionerBase):
         if said is None or "pid" not in said:
             raise RuntimeError((said or {}).get("error", "the warm process gives no kernel"))
         if asked["sandbox"]:  # the sockets lie in the kernel's own /tmp, and are reached through /proc
-            self.connection_info["ip"] = self.parent.ip = f"/proc/{said['pid']}/root/tmp/k"
+            manager: Any = self.parent
+            self.connection_info["ip"] = manager.ip = f"/proc/{said['pid']}/root/tmp/k"
         return self.connection_info
 
     def _next_word(self, seconds: float) -> dict[str, Any] | None:

@@ -53,7 +53,12 @@ class Records:
         try:
             values = json.loads(self.file(student, chapter).read_text(encoding="utf-8"))
             result = Result.from_dict(values)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):  # none, or damaged: then it is made again
+        except (
+            FileNotFoundError,
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # none, or damaged: then it is made again
             return None
         return result if result.fingerprint == fingerprint else None
 
@@ -141,4 +146,7 @@ def read_table(file: Path) -> list[dict[str, str]]:
     rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
     if not first.strip():
         raise ValueError(f"{file} is empty.")
-    return [{(k or "").strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str | None)} for row in rows]
+    return [
+        {(k or "").strip(): (v or "").strip() for k, v in row.items() if isinstance(v, str | None)}
+        for row in rows
+    ]

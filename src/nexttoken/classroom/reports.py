@@ -56,4 +56,6 @@ def say(out: Path, group: Class, sheets: Sequence[marks.Sheet], changed: int, co
     ):
         if count:
             console.print(f"{count} {what}", highlight=False)
-    console.print(f"The marks are in {out / 'grades.csv'}, the class is at {out / 'class.html'}.", highlight=False)
+    console.print(
+        f"The marks are in {out / 'grades.csv'}, the class is at {out / 'class.html'}.", highlight=False
+    )

@@ -86,7 +86,9 @@ def class_of(submissions: Sequence[Submission], roster: Sequence[Student] | None
     for submission in submissions:
         student = _whose(submission, students) if roster else None
         if student is None:
-            name = submission.name if submission.name not in known else f"{submission.name} (not on the roster)"
+            name = (
+                submission.name if submission.name not in known else f"{submission.name} (not on the roster)"
+            )
             known.add(name)
             student = Student(name, submission.name)
             strangers.append(student)
@@ -101,7 +103,9 @@ def class_of(submissions: Sequence[Submission], roster: Sequence[Student] | None
             chosen[student.id] = found[0]
         if len(found) > 1:
             names = [submission.name for submission in found]
-            found[0].notes.append(f"there are {len(found)} submissions ({', '.join(names)}): the latest counts")
+            found[0].notes.append(
+                f"there are {len(found)} submissions ({', '.join(names)}): the latest counts"
+            )
             double.append((student, names))
     missing = [student for student in students if student.id not in chosen]
     return Class(everybody, chosen, missing, double, strangers if roster else [])
@@ -112,9 +116,11 @@ def _whose(submission: Submission, students: Sequence[Student]) -> Student | Non
     tests = (
         lambda s: submission.number != "" and submission.number in (s.id, *s.known_as),
         lambda s: submission.name in (s.id, s.name, s.email, *s.known_as),
-        lambda s: any(_letters(submission.name) == _letters(n) for n in (s.name, *s.known_as, s.email) if n),
+        lambda s: any(_letters(submission.name) == _letters(n) for n in (*s.known_as, s.email) if n),
         lambda s: not _orders(submission.name).isdisjoint(_orders(s.name)),
-        lambda s: any(n and _is_a_word_of(n, submission.name) for n in (s.id, *s.known_as, s.email.split("@")[0])),
+        lambda s: any(
+            n and _is_a_word_of(n, submission.name) for n in (s.id, *s.known_as, s.email.split("@")[0])
+        ),
     )
     for fits in tests:
         found = [student for student in students if fits(student)]

@@ -1,13 +1,14 @@
 """Grade everything that was handed in: several at once, with a bar, and so that it can be interrupted."""
 
-import contextlib
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
@@ -68,16 +69,16 @@ def grade_here(at: station.Station, job: Job) -> Result:
             if attempt + 1 == _ATTEMPTS:
                 raise
     found = marking.verdicts(job.key, cells, job.task.files[job.task.chapter], job.task.time_limit)
-    return Result(job.student, job.task.chapter, job.fingerprint, found, round(time.perf_counter() - started, 3))
+    return Result(
+        job.student, job.task.chapter, job.fingerprint, found, round(time.perf_counter() - started, 3)
+    )
 
 
 class ThisMachine:
     """Grades on this machine, several jobs at once."""
 
-    def __init__(self, jobs: int, sandbox: bool, hidden: tuple[os.PathLike[str], ...] = ()) -> None:
-        from pathlib import Path
-
-        self._station = station.Station(sandbox, tuple(map(Path, hidden)))
+    def __init__(self, jobs: int, sandbox: bool, hidden: tuple[Path, ...] = ()) -> None:
+        self._station = station.Station(sandbox, hidden)
         self._pool = ThreadPoolExecutor(jobs)
 
     def submit(self, job: Job) -> "Future[Result]":
@@ -122,9 +123,11 @@ def rehearse(grader: Grader, keys: dict[str, Key], exam: bool, time_limit: float
     waiting = []
     for chapter, key in keys.items():
         files = solutions if exam else {chapter: as_answers(chapter)}
-        task = station.Task(chapter, key.notebook, files, len(course.exercises(chapter)), exam, max(30.0, time_limit))
-        waiting.append((chapter, grader.submit(Job("the reference", task, key, ""))))
-    for chapter, future in waiting:
+        task = station.Task(
+            chapter, key.notebook, files, len(course.exercises(chapter)), exam, max(30.0, time_limit)
+        )
+        waiting.append(grader.submit(Job("the reference", task, key, "")))
+    for future in waiting:
         wrong = [verdict for verdict in future.result().verdicts if not verdict.right]
         if wrong:
             raise station.StationFailed(
@@ -153,7 +156,9 @@ def run(grader: Grader, jobs: list[Job], records: Records, jobs_at_once: int, co
     todo = [job for job in jobs if records.get(job.student, job.task.chapter, job.fingerprint) is None]
     done = len(jobs) - len(todo)
     with _bar(console) as progress, _without_keyboard_interrupts() as stopped:
-        bar = progress.add_task("grading", total=len(jobs), completed=done, began=time.monotonic(), before=done)
+        bar = progress.add_task(
+            "grading", total=len(jobs), completed=done, began=time.monotonic(), before=done
+        )
         waiting = iter(todo)
         running: dict[Future[Result], Job] = {}
         while not stopped.is_set():
@@ -184,25 +189,27 @@ class _Rate(ProgressColumn):
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, transient=not console.is_terminal)
 
 
 @contextmanager
 def _without_keyboard_interrupts() -> Iterator[threading.Event]:
     """Inside, Ctrl-C sets the event instead of ending us in the middle of something."""
-    import signal
-
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped
         return
-    before: dict[int, Callable[..., object] | int | None] = {}
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        before[signum] = signal.signal(signum, lambda *_: stopped.set())
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(signum, lambda *_: stopped.set()) for signum in signals]
     try:
         yield stopped
     finally:
-        for signum, handler in before.items():
-            with contextlib.suppress(TypeError):
-                signal.signal(signum, handler)
+        for signum, handler in zip(signals, before, strict=True):
+            signal.signal(signum, handler)

@@ -61,7 +61,9 @@ class Station:
         if sandbox:
             box.bubblewrap()
         elif os.getuid() == 0:
-            raise box.NoSandbox("Without a sandbox, and as root, a submission could do anything. Use an ordinary user.")
+            raise box.NoSandbox(
+                "Without a sandbox, and as root, a submission could do anything. Use an ordinary user."
+            )
         self.folder = Path(tempfile.mkdtemp(prefix="nexttoken-grade-"))
         self._names = count()
         self._stages: dict[tuple[str, bool], Path] = {}

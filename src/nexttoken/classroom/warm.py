@@ -28,7 +28,12 @@ import torch
 from nexttoken.classroom import judging, keeper
 
 # What runs first while a notebook is read and compared; importing it here saves it in every fork.
-_JUDGES_NEED = ("jupyter_client.blocking", "jupyter_client.asynchronous", "tornado.platform.asyncio", "jaxtyping")
+_JUDGES_NEED = (
+    "jupyter_client.blocking",
+    "jupyter_client.asynchronous",
+    "tornado.platform.asyncio",
+    "jaxtyping",
+)
 
 
 def serve(address: str, hidden: list[str]) -> None:
@@ -44,7 +49,7 @@ def serve(address: str, hidden: list[str]) -> None:
     print("ready", flush=True)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        ready, _, _ = select.select([door, 0], [], [])
+        ready, _, _ = select.select([door.fileno(), 0], [], [])
         if 0 in ready:
             return
         asker, _ = door.accept()
@@ -126,7 +131,7 @@ def _a_kernel(folder: Path) -> None:
     os.environ["IPYTHONDIR"] = str(folder)
     from ipykernel.kernelapp import IPKernelApp
 
-    app = IPKernelApp.instance()
+    app: Any = IPKernelApp.instance()
     app.capture_fd_output = False
     app.initialize(["-f", f"{folder}/c.json", "--transport=ipc", f"--ip={folder}/k"])
     app.shell.run_cell("print(1)\n1 / 0", silent=True)
