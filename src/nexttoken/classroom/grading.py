@@ -50,7 +50,8 @@ def grade(request: Request, console: Console) -> list[Sheet]:
     chapters = chosen_chapters(request.chapters)
     roster = read_roster(request.roster) if request.roster else None
     group = class_of(intake.submissions(request.submissions), roster)
-    marks.overrides(request.out)  # a mistake in it is said now, not at the end
+    # A mistake in it is said now, not at the end.
+    marks.sheets(group, [], chapters, marks.overrides(request.out))
     if not request.sandbox:
         console.print(NO_SANDBOX, style="bold red")
     results = results_of(request, group, chapters, console)

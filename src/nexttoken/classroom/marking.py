@@ -144,8 +144,9 @@ def _with_what_it_stands_on(verdict: Verdict, failed: set[str], source: str) -> 
     function = verdict.exercise.partition(".")[2]
     if verdict.right or verdict.state in (State.NOT_DONE, State.UNREADABLE):
         return verdict
-    body = re.search(rf"^def {function}\b.*?(?=^\S(?!.*\) *(->.*)?:$)|\Z)", source, re.MULTILINE | re.DOTALL)
-    called = set(re.findall(r"\b(\w+)\(", body[0])) if body else set()
+    body = re.search(rf"^def {function}\b.*?(?=^(?:def|class|@|# End)|\Z)", source, re.MULTILINE | re.DOTALL)
+    code = re.sub(r'""".*?"""', "", body[0], flags=re.DOTALL) if body else ""
+    called = set(re.findall(r"\b(\w+)\(", code))
     stands_on = sorted(called & (failed - {function}))
     if not stands_on:
         return verdict

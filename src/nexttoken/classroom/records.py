@@ -90,9 +90,9 @@ def fingerprint(*parts: str | bytes) -> str:
 def file_name(name: str) -> str:
     """A name for a folder: the same for the same student, another for another, and harmless."""
     plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("._")[:60]
-    if plain == name:
+    if plain == name != "":
         return plain
-    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{plain or 'nameless'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def write(file: Path, text: str, mode: int = 0o644) -> None:

@@ -27,6 +27,7 @@ import torch
 
 from nexttoken.classroom import judging, keeper
 
+DEBUG = "NEXTTOKEN_DEBUG" in os.environ
 # What runs first while a notebook is read and compared; importing it here saves it in every fork.
 _JUDGES_NEED = (
     "jupyter_client.blocking",
@@ -64,7 +65,9 @@ def answer(asker: socket.socket, hidden: list[str]) -> None:
     keeper.with_parent_dies()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
-    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1) if DEBUG else (0, 1, 2):  # nobody reads them, and a full pipe would stop us
+        os.dup2(nothing, stream)
     try:
         with asker.makefile("rb") as file:
             request: dict[str, Any] = json.loads(file.readline())
@@ -74,7 +77,7 @@ def answer(asker: socket.socket, hidden: list[str]) -> None:
         }
         kinds[request["kind"]]()
     except Exception as error:
-        if os.environ.get("NEXTTOKEN_DEBUG"):
+        if DEBUG:
             traceback.print_exc()
         keeper.say(asker, {"error": f"{type(error).__name__}: {error}"})
     finally:
@@ -146,6 +149,7 @@ def main() -> None:
     warm_up(folder)
     shutil.rmtree(folder, ignore_errors=True)
     serve(told["address"], told["hidden"])
+    shutil.rmtree(Path(told["address"]).parent, ignore_errors=True)  # whoever started us may be gone
 
 
 if __name__ == "__main__":
