@@ -247,7 +247,7 @@ def described(error: Any) -> dict[str, Any]:
     """An error that came from the kernel, cut to what is worth keeping."""
     traceback = error.get("traceback", [])
     text = _COLOURS.sub("", "\n".join(map(str, traceback[-30:])))[-KEPT_LIMIT:]
-    lines = re.findall(r"src/nexttoken/(\w+)\.py(?::|, line )(\d+)", text)
+    lines = re.findall(r"src/nexttoken/(\w+)\.py\"?(?::|, line )(\d+)", text)
     return {
         "name": str(error.get("ename", ""))[:200],
         "value": str(error.get("evalue", ""))[:2000],

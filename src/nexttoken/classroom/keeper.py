@@ -180,6 +180,10 @@ def run_kernel(connection: Path) -> None:
     sys.argv = ["kernel", "-f", str(connection)]
     app = IPKernelApp.instance()
     app.capture_fd_output = False  # only what is printed through Python is a cell's output
+    # Without a database of what was typed, and without colours in tracebacks: both take their time.
+    app.config.HistoryManager.enabled = False
+    app.config.InteractiveShell.xmode = "Plain"
+    app.config.InteractiveShell.colors = "NoColor"
     app.initialize(sys.argv[1:])
     app.start()
 
@@ -233,7 +237,7 @@ def watch(kernel: int, walls: Box | None, limits: Limits, asker: socket.socket) 
         if ending in ready:
             return how_it_ended(os.waitpid(kernel, 0)[1])
         processes = walls.processes() if walls else [f"/proc/{kernel}"]
-        if (used := memory_mb(processes)) > limits.memory_mb:
+        if (used := memory_mb(processes, limits.memory_mb)) > limits.memory_mb:
             return f"it held {used:,} MB of memory; {limits.memory_mb:,} MB are allowed"
 
 
@@ -243,23 +247,33 @@ def how_it_ended(status: int) -> str:
     return f"your code ended Python itself ({how})"
 
 
-def memory_mb(processes: list[str]) -> int:
-    """How much memory processes hold together; what they share counts once."""
-    return sum(proportional_kb(folder) for folder in processes) >> 10
+def memory_mb(processes: list[str], limit_mb: int) -> int:
+    """How much memory processes hold together; above the limit, what they share counts once."""
+    at_most = sum(map(own_kb, processes)) >> 10
+    if at_most <= limit_mb:
+        return at_most
+    return sum(map(proportional_kb, processes)) >> 10
+
+
+def own_kb(folder: str) -> int:
+    """What a process holds that is no file's, shared with others or not: quick to ask."""
+    try:
+        with open(f"{folder}/statm") as file:
+            _, resident, shared = map(int, file.read().split()[:3])
+        with open(f"{folder}/status") as file:
+            of_memory = next((int(line.split()[1]) for line in file if line.startswith("RssShmem:")), 0)
+    except (OSError, ValueError):
+        return 0
+    return ((resident - shared) * resource.getpagesize() >> 10) + of_memory
 
 
 def proportional_kb(folder: str) -> int:
+    """Its part of all that it holds: slow to ask."""
     try:
         with open(f"{folder}/smaps_rollup") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        pass
-    try:  # it hides its maps: then all that is not a file's counts
-        with open(f"{folder}/statm") as file:
-            _, resident, shared = map(int, file.read().split()[:3])
-            return (resident - shared) * resource.getpagesize() >> 10
-    except (OSError, ValueError):
-        return 0
+    except (OSError, StopIteration):  # it hides its maps
+        return own_kb(folder)
 
 
 def end_children() -> None:
