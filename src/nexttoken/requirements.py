@@ -29,6 +29,21 @@ def not_empty(value: Any, _: Mapping[str, Any]) -> str | None:
     return None if size else "must not be empty, got nothing"
 
 
+def some_rank(value: Tensor, _: Mapping[str, Any]) -> str | None:
+    """A matrix with at least one row: as many as the rank of the product it belongs to."""
+    return None if len(value) else f"must have a rank of at least 1, got {len(value)} rows"
+
+
+def same_names(other: str) -> Requirement:
+    """A dictionary with the names of the argument `other`, in whatever order."""
+
+    def check(value: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
+        odd = sorted(value.keys() ^ arguments[other].keys())
+        return f"must hold the same names as {other}, got only one {odd[0]}" if odd else None
+
+    return check
+
+
 def shorter_than(other: str) -> Requirement:
     """A number below the length of the argument `other`."""
 
