@@ -54,7 +54,8 @@ def preference_loss(chosen: Float[Tensor, "*batch"], rejected: Float[Tensor, "*b
 
     $$-\log \sigma(r_{chosen} - r_{rejected})$$
 
-    Must be finite for rewards of 1e4 and more, also where they are wrong; and 0 where there is no pair.
+    It and its gradient must be finite for rewards of 1e4 and more, also where they are wrong. Without any
+    pair it is 0.
 
     Source: Stiennon et al. 2020, section 3.4.
 
@@ -77,7 +78,7 @@ def ranking_loss(
     for the pairs in which answer w was ranked above answer l, of the K answers to one prompt.
     `rewards[p, a]` belongs to answer a to prompt p; `rankings[p]` names each of these answers once, the
     best first. Answers to different prompts are never compared. One answer a prompt makes no pair: 0, as
-    is no prompt at all. Must be finite for rewards of 1e4.
+    is no prompt at all. It and its gradient must be finite for rewards of 1e4 and more.
 
     Source: Ouyang et al. 2022, equation 1.
 
@@ -150,7 +151,8 @@ def normalise_rewards(
 
     with the mean m and the standard deviation s of the demonstrations' rewards, so that these would become
     mean 0 and deviation 1. It is the biased deviation: divide by their number, not by one less. Where all
-    demonstrations are equal, s is 0, and the rewards are only shifted.
+    demonstrations are equal, s is 0, and the rewards are only shifted. Gradients flow to the rewards; none is
+    promised through the demonstrations.
 
     Source: Ouyang et al. 2022, section 3, *Reward modeling* (the mean); Ziegler et al. 2019, section 2
     (mean and variance).
@@ -204,6 +206,7 @@ def bradley_terry_strengths(
 
     and then divides them by their sum. Two that never met add nothing to the denominator. Where it is 0,
     for one who never played, that strength stays as it was until all are divided. The diagonal is not read.
+    No gradient is promised through the counts.
 
     Source: Zermelo 1929; Hunter 2004, equation 3.
 
