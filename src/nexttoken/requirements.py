@@ -155,6 +155,26 @@ def lengths_within(other: str) -> Requirement:
     return check
 
 
+def full_lengths(other: str) -> Requirement:
+    """Lengths from 1 to the time axis, the last but one, of the argument `other`."""
+
+    def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
+        most = arguments[other].shape[-2]
+        outside = value[(value < 1) | (value > most)]
+        return (
+            f"must lie in 1..{most}, the time of {other}, got {outside[0].item()}"
+            if outside.numel()
+            else None
+        )
+
+    return check
+
+
+def some_columns(value: Tensor, _: Mapping[str, Any]) -> str | None:
+    """A tensor with something in each of its rows, though perhaps without rows."""
+    return None if value.shape[-1] else f"must have at least 1 number a row, got shape {tuple(value.shape)}"
+
+
 def byte_pair_ids(other: str) -> Requirement:
     """A list of ids of bytes (below 256) and of the merges in the argument `other`."""
 
