@@ -23,6 +23,11 @@ def between(low: int | float, high: int | float) -> Requirement:
     return lambda value, _: None if low <= value <= high else f"must lie in [{low}, {high}], got {value}"
 
 
+def one_of(*names: str) -> Requirement:
+    """One of these words."""
+    return lambda value, _: None if value in names else f"must be one of {', '.join(names)}, got {value}"
+
+
 def not_empty(value: Any, _: Mapping[str, Any]) -> str | None:
     """A tensor or a list with something in it."""
     size = value.numel() if isinstance(value, Tensor) else len(value)
@@ -98,6 +103,16 @@ def even(value: int, _: Mapping[str, Any]) -> str | None:
 def even_axis(value: Tensor, _: Mapping[str, Any]) -> str | None:
     """A tensor of whose last axis pairs can be made."""
     return None if value.shape[-1] % 2 == 0 else f"must have an even last axis, got {value.shape[-1]}"
+
+
+def shortest_row(least: int) -> Requirement:
+    """A tensor whose last axis holds at least so many."""
+
+    def check(value: Tensor, _: Mapping[str, Any]) -> str | None:
+        size = value.shape[-1]
+        return None if size >= least else f"must have at least {least} entries a row, got {size}"
+
+    return check
 
 
 def divides(other: str) -> Requirement:
