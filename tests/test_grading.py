@@ -583,6 +583,16 @@ def test_ctrl_c_ends_check_at_once_and_leaves_nothing_behind(tree):
     assert eventually(lambda: not is_running(int(file.read_text())))
 
 
+def test_a_loop_does_not_outlive_a_check_that_was_killed(tree):
+    file = tree.folder / "started"
+    body = f"import os\nopen({str(file)!r}, 'w').write(str(os.getpid()))\nwhile True: pass"
+    tree.answer({"perplexity": body})
+    with Session(tree, "check", "perplexity", "--time-limit", "1") as session:
+        assert eventually(lambda: file.is_file() and file.read_text(), 60)
+        session.process.kill()
+    assert eventually(lambda: not is_running(int(file.read_text())), 20)
+
+
 def in_place(file, text):
     file.write_text(text, encoding="utf-8")
 
