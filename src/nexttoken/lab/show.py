@@ -16,7 +16,7 @@ LARGEST_DIGEST = 10_000_000  # of more than these not even the sum is taken
 
 
 def show(value: Any, label: str = "") -> None:
-    """Print a tensor with its kind and shape, or a number, or a list of such things.
+    """Print a tensor with its kind and shape, or a number, or a list or dictionary of such things.
 
     >>> show(torch.tensor([[0.5, -1e-17]], dtype=torch.float64), "row")
     row: float64 (1, 2)
@@ -35,6 +35,8 @@ def described(value: Any) -> str:
         if all(isinstance(item, int | float | str) for item in value):
             return f"{len(value)} values: " + " ".join(_number(item) for item in value[:LARGEST])
         return "\n".join([f"{len(value)} values", *(described(item) for item in value[:LARGEST])])
+    if isinstance(value, dict):
+        return "\n".join([f"{len(value)} names", *(f"{name}: {described(v)}" for name, v in value.items())])
     if value is None or isinstance(value, bool | int | float | str):
         return _number(value)
     return f"a value of type {type(value).__name__}"
