@@ -63,7 +63,8 @@ def token_ids(other: str, but: str = "") -> Requirement:
     def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
         bound = arguments[other]
         size = bound.shape[-1] if isinstance(bound, Tensor) else bound
-        return _ids_below(size, value if not but else value[value != arguments[but]])
+        # Widened first: among eight-bit numbers -100 would be taken for 156.
+        return _ids_below(size, value if not but else value[value.long() != arguments[but]])
 
     return check
 
