@@ -127,7 +127,7 @@ def _value_difference(expected: Any, got: Any, any_float: bool) -> str | None:
         except (TypeError, ValueError, RuntimeError):
             return f"a number was expected, not a {_type(got)}"
         close = math.isclose(expected, number, rel_tol=1e-5, abs_tol=1e-6) or expected == number
-        return None if close else "the value is different"
+        return None if close or (math.isnan(expected) and math.isnan(number)) else "the value is different"
     if isinstance(got, Tensor) and got.ndim == 0:
         got = got.item()
     if expected is None or got is None:
