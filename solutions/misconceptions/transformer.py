@@ -198,8 +198,8 @@ def residual__x_forgotten(x, sublayer, norm):
 
 
 def residual__norm_after_the_sublayer(x, sublayer, norm):
-    """You normalise what comes out of the sublayer, and should normalise what goes in: sublayer(norm(x)). Have
-    the two functions changed places?"""
+    """You normalise what comes out of the sublayer, and should normalise what goes in: sublayer(norm(x)). Perhaps
+    the two functions have changed places."""
     return x + norm(sublayer(x))
 
 
