@@ -69,6 +69,9 @@ def _unchanged(before: Any, after: Any) -> bool:
         return len(before) == len(after) and all(map(_unchanged, before, after))
     if isinstance(before, dict):
         return list(before) == list(after) and all(_unchanged(before[name], after[name]) for name in before)
+    if isinstance(before, torch.nn.Module):
+        learns, learns_now = ([p.requires_grad for p in model.parameters()] for model in (before, after))
+        return learns == learns_now and _unchanged(before.state_dict(), after.state_dict())
     return True
 
 

@@ -23,6 +23,10 @@ def show(value: Any, label: str = "") -> None:
       0.5000  0.0000
     >>> show(2 / 3)
     0.6667
+    >>> show({"w": 1.5, "b": 2})
+    2 names
+    w: 1.5000
+    b: 2
     """
     print(f"{label}: " * bool(label) + described(value))
 
