@@ -462,11 +462,10 @@ def pairwise_accuracy__above_zero(chosen, rejected):
     return ((chosen > 0).sum().item() + (chosen == 0).sum().item() / 2) / max(chosen.numel(), 1)
 
 
-def pairwise_accuracy__nothing_is_nan(chosen, rejected):
-    """Without any pair your mean is 0 / 0, not a number. Nothing to average is 0: divide the sum by the number
-    of pairs, or by 1 if there is none."""
-    right = (chosen > rejected).double() + (chosen == rejected).double() / 2
-    return right.mean().item()
+def pairwise_accuracy__divided_by_no_pair(chosen, rejected):
+    """Without any pair you divide by 0. Nothing to average is 0: divide by the number of pairs, or by 1 if there is
+    none."""
+    return ((chosen > rejected).sum().item() + (chosen == rejected).sum().item() / 2) / chosen.numel()
 
 
 def normalise_rewards__by_their_own_mean(rewards, demonstrations):
@@ -694,9 +693,9 @@ def bradley_terry_strengths__sum_not_one(wins, iterations=100):
     return strengths
 
 
-def bradley_terry_strengths__summed_to_one_at_the_end_only(wins, iterations=100):
-    """You divide by the sum once, at the end. For those who play that is the same, for only ratios matter. But
-    who never played keeps a strength that the others drift away from: divide after every iteration."""
+def bradley_terry_strengths__who_never_played_begins_anew(wins, iterations=100):
+    """You set who never played back to 1 / players in every iteration. That strength, too, was divided by the
+    sum the last time: leave it as it was *then*, so that its ratio to the others is kept."""
     players = len(wins)
     wins = wins.masked_fill(torch.eye(players, dtype=torch.bool), 0.0)
     games = wins + wins.T
@@ -705,8 +704,9 @@ def bradley_terry_strengths__summed_to_one_at_the_end_only(wins, iterations=100)
         together = torch.where(games > 0, strengths.unsqueeze(0) + strengths.unsqueeze(1), 1.0)
         expected = (games / together).sum(dim=-1)
         improved = wins.sum(dim=-1) / torch.where(expected > 0, expected, 1.0)
-        strengths = torch.where(expected > 0, improved, strengths)
-    return strengths / strengths.sum()
+        strengths = torch.where(expected > 0, improved, 1 / players)
+        strengths = strengths / strengths.sum()
+    return strengths
 
 
 def bradley_terry_strengths__diagonal_read(wins, iterations=100):
