@@ -113,6 +113,12 @@ def preference_probability__as_in_chess(first, second):
     return 1 / (1 + 10 ** ((second - first) / 400))
 
 
+def preference_probability__as_a_normal_distribution(first, second):
+    """You use the normal distribution, as Thurstone did. That is a model of preferences too, and a close one; but
+    Bradley and Terry's is the sigmoid, so that a difference of rewards is the logarithm of the odds."""
+    return (1 + torch.erf((first - second) / math.sqrt(2))) / 2
+
+
 def preference_loss__other_way_round(chosen, rejected):
     """You take rejected minus chosen, and so teach the model to give more to what people did *not* want. The
     loss must fall when the chosen reward rises."""
@@ -130,6 +136,13 @@ def preference_loss__logarithm_of_sigmoid(chosen, rejected):
     nothing can be learned any more. `torch.nn.functional.logsigmoid` computes both in one, and stays
     finite."""
     return -(chosen - rejected).sigmoid().log().sum() / max(chosen.numel(), 1)
+
+
+def preference_loss__a_little_added(chosen, rejected):
+    """You add a little to the probability, so that its logarithm stays finite. So it does, but it stops growing, and
+    has no slope: where the model is most wrong, nothing pulls it back. `torch.nn.functional.logsigmoid` needs
+    no such crutch."""
+    return -((chosen - rejected).sigmoid() + 1e-8).log().sum() / max(chosen.numel(), 1)
 
 
 def preference_loss__not_negated(chosen, rejected):
@@ -187,6 +200,23 @@ def ranking_loss__rankings_not_read(rewards, rankings):
     better, worse = torch.triu_indices(rewards.shape[-1], rewards.shape[-1], offset=1)
     losses = -torch.nn.functional.logsigmoid(rewards[:, better] - rewards[:, worse])
     return losses.sum() / max(losses.numel(), 1)
+
+
+def ranking_loss__sorted_by_the_model(rewards, rankings):
+    """You sort the rewards themselves: then the model is always right, since you ask only its own opinion. People's
+    order is in `rankings`: bring the rewards into *that* order, with `gather`."""
+    ordered = rewards.sort(dim=-1, descending=True).values
+    better, worse = torch.triu_indices(rewards.shape[-1], rewards.shape[-1], offset=1)
+    losses = -torch.nn.functional.logsigmoid(ordered[:, better] - ordered[:, worse])
+    return losses.sum() / max(losses.numel(), 1)
+
+
+def ranking_loss__best_against_worst(rewards, rankings):
+    """You compare the best answer with the worst, and leave out all between. That is the easiest pair, and one of
+    K (K - 1) / 2: all of them count."""
+    ordered = rewards.gather(-1, rankings.long())
+    losses = -torch.nn.functional.logsigmoid(ordered[:, :1] - ordered[:, -1:])
+    return losses.sum() / max(losses.numel(), 1) if rewards.shape[-1] > 1 else 0 * rewards.sum()
 
 
 def ranking_loss__read_as_places(rewards, rankings):
@@ -337,6 +367,12 @@ def last_token__axis_of_time_kept(hidden, lengths):
     """Your result still has an axis for time, of length 1. One state a sequence has the shape `batch d_model`:
     drop that axis."""
     return hidden[torch.arange(len(hidden)), lengths.long() - 1].unsqueeze(1)
+
+
+def last_token__squeezed(hidden, lengths):
+    """Your `squeeze()` takes away *every* axis of length 1: for a batch of one sequence, the batch too. Say which axis
+    is meant, as in `squeeze(1)`."""
+    return hidden[torch.arange(len(hidden)), lengths.long() - 1].squeeze()
 
 
 def last_token__counted_from_the_end(hidden, lengths):
@@ -674,6 +710,21 @@ def bradley_terry_strengths__one_after_the_other(wins, iterations=100):
             expected = (games[i] / together).sum()
             mine = wins[i].sum() / expected if expected > 0 else strengths[i]
             strengths = torch.where(torch.arange(players) == i, mine, strengths)
+        strengths = strengths / strengths.sum()
+    return strengths
+
+
+def bradley_terry_strengths__always_a_hundred(wins, iterations=100):
+    """You always take a hundred iterations. 100 is only the default: `iterations` says how many."""
+    players = len(wins)
+    wins = wins.masked_fill(torch.eye(players, dtype=torch.bool), 0.0)
+    games = wins + wins.T
+    strengths = wins.new_ones(players) / players
+    for _ in range(100):
+        together = torch.where(games > 0, strengths.unsqueeze(0) + strengths.unsqueeze(1), 1.0)
+        expected = (games / together).sum(dim=-1)
+        improved = wins.sum(dim=-1) / torch.where(expected > 0, expected, 1.0)
+        strengths = torch.where(expected > 0, improved, strengths)
         strengths = strengths / strengths.sum()
     return strengths
 
