@@ -338,10 +338,9 @@ def test_cross_entropy_by_hand():
 def test_cross_entropy_and_its_gradient_agree_with_torch(axes, ignore):
     for seed in SEEDS:
         draw = Inputs(seed)
-        logits, targets = draw.normal(*axes, 4, scale=3).requires_grad_(), draw.ids(*axes, below=4)
-        targets = torch.as_tensor(targets)
+        logits, targets = draw.normal(*axes, 4, scale=3.0).requires_grad_(), draw.ids(*axes, below=4)
         if ignore is not None:
-            targets = torch.where(torch.as_tensor(draw.uniform(*axes) < 0.3), ignore, targets)
+            targets = torch.where(draw.uniform(*axes) < 0.3, ignore, targets)
         if ignore is not None and (targets == ignore).all():
             continue
         expected = functional.cross_entropy(

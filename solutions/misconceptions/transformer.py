@@ -76,6 +76,13 @@ def layer_norm__without_eps(x, gain, bias, eps=1e-5):
     return (x - x.mean(dim=-1, keepdim=True)) / variance.sqrt() * gain + bias
 
 
+def layer_norm__always_the_same_eps(x, gain, bias, eps=1e-5):
+    """You do not use the eps that you are given; 1e-5 is only what it is when nobody says. (Perhaps you call
+    torch's `layer_norm`: it takes eps as its last argument.)"""
+    variance = x.var(dim=-1, correction=0, keepdim=True)
+    return (x - x.mean(dim=-1, keepdim=True)) / (variance + 1e-5).sqrt() * gain + bias
+
+
 def gelu__by_tanh(x):
     """This is the approximation by tanh. GPT-2 was trained with it, because tanh was faster then; the exact
     function has the error function erf in it, and differs from yours in the fourth decimal place."""
@@ -321,6 +328,16 @@ def cross_entropy__nan_where_nothing_is_left(logits, targets, ignore=None):
     return -chosen.sum() / chosen.numel()
 
 
+def cross_entropy__classes_in_the_second_place(logits, targets, ignore=None):
+    """torch's `cross_entropy` looks for the vocabulary on axis 1, right after the batch, and here it is the last
+    axis. Make rows of it first: `logits.reshape(-1, logits.shape[-1])` and `targets.reshape(-1)`."""
+    ids = targets.long()
+    counted = ids.numel() if ignore is None else int((ids != ignore).sum())
+    ignored = -(10**9) if ignore is None else ignore
+    summed = torch.nn.functional.cross_entropy(logits, ids, ignore_index=ignored, reduction="sum")
+    return summed / max(counted, 1)
+
+
 def cross_entropy__mean_of_means(logits, targets, ignore=None):
     """You average within each text first, and then over the texts. So a token of a short text weighs more than
     one of a long text. One mean over all that count, whatever text they stand in."""
@@ -447,6 +464,34 @@ def learning_rate__down_to_zero(step, peak, warmup, total, floor):
     return peak * (1 + math.cos(math.pi * gone)) / 2
 
 
+def learning_rate__nothing_after_the_end(step, peak, warmup, total, floor):
+    """After `total` your rate is 0, and the model stands still. From there on it stays at the floor."""
+    if step < warmup:
+        return peak * step / warmup
+    if step > total:
+        return 0.0
+    gone = (step - warmup) / max(total - warmup, 1)
+    return floor + (peak - floor) * (1 + math.cos(math.pi * gone)) / 2
+
+
+def learning_rate__without_pi(step, peak, warmup, total, floor):
+    """You take the cosine of the part of the way, from 0 to 1, which is a seventh of a wave or less. Multiply it by
+    pi: half a wave."""
+    if step < warmup:
+        return peak * step / warmup
+    gone = min((step - warmup) / max(total - warmup, 1), 1.0)
+    return floor + (peak - floor) * (1 + math.cos(gone)) / 2
+
+
+def learning_rate__nothing_at_step_zero(step, peak, warmup, total, floor):
+    """With a warm-up of 0 you still give step 0 a rate of 0. No warm-up means that step 0 has the peak already: ask
+    whether the step is *below* `warmup`."""
+    if step <= warmup:
+        return peak * step / max(warmup, 1)
+    gone = min((step - warmup) / max(total - warmup, 1), 1.0)
+    return floor + (peak - floor) * (1 + math.cos(math.pi * gone)) / 2
+
+
 def learning_rate__floor_added_on_top(step, peak, warmup, total, floor):
     """You add the floor to a cosine that already spans the whole height, and so begin at peak + floor. The
     cosine's part is the difference, peak - floor."""
@@ -565,6 +610,13 @@ def clip_gradients__stretched_too(gradients, max_norm):
     return [g * (max_norm / norm) if norm > 0 else g.clone() for g in gradients]
 
 
+def clip_gradients__to_length_one(gradients, max_norm):
+    """You divide by the norm and leave it at that, so that what was too long comes out 1 long. It should come out
+    `max_norm` long: the factor is max_norm / norm."""
+    norm = sum(g.square().sum() for g in gradients) ** 0.5
+    return [g / norm if norm > max_norm else g.clone() for g in gradients]
+
+
 def clip_gradients__root_forgotten(gradients, max_norm):
     """Your norm is the sum of the squares; the root is missing. A gradient of length 10 would count as 100."""
     norm = sum(g.square().sum() for g in gradients)
@@ -631,6 +683,51 @@ def adamw_update__not_corrected(
     mean = betas[0] * mean + (1 - betas[0]) * gradient
     square = betas[1] * square + (1 - betas[1]) * gradient.square()
     return parameter * (1 - lr * weight_decay) - lr * mean / (square.sqrt() + eps), mean, square
+
+
+def adamw_update__squares_not_corrected(
+    parameter, gradient, mean, square, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
+):
+    """You correct the mean of the gradient, but not the mean of its square. The second needs it more: after one
+    step, with 0.999, it is a thousand times too small, and your step thirty times too long."""
+    mean = betas[0] * mean + (1 - betas[0]) * gradient
+    square = betas[1] * square + (1 - betas[1]) * gradient.square()
+    step_taken = lr * mean / (1 - betas[0] ** step) / (square.sqrt() + eps)
+    return parameter * (1 - lr * weight_decay) - step_taken, mean, square
+
+
+def adamw_update__step_from_the_old_means(
+    parameter, gradient, mean, square, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
+):
+    """Your step is made from the means as they were given, so that this gradient counts only the next time. Renew
+    both means first, and step with the new ones."""
+    scale = (square / (1 - betas[1] ** step)).sqrt() + eps
+    stepped = parameter * (1 - lr * weight_decay) - lr * mean / (1 - betas[0] ** step) / scale
+    mean = betas[0] * mean + (1 - betas[0]) * gradient
+    square = betas[1] * square + (1 - betas[1]) * gradient.square()
+    return stepped, mean, square
+
+
+def adamw_update__always_the_same_betas(
+    parameter, gradient, mean, square, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
+):
+    """You write 0.9 and 0.999 where the two `betas` belong. These are only the usual ones; language models are
+    often trained with 0.9 and 0.95."""
+    mean = 0.9 * mean + (1 - 0.9) * gradient
+    square = 0.999 * square + (1 - 0.999) * gradient.square()
+    scale = (square / (1 - 0.999**step)).sqrt() + eps
+    return parameter * (1 - lr * weight_decay) - lr * mean / (1 - 0.9**step) / scale, mean, square
+
+
+def adamw_update__weights_exchanged(
+    parameter, gradient, mean, square, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
+):
+    """You weigh the new gradient with beta and the old mean with 1 - beta. It is the other way round: beta, near 1,
+    is how much of the past is kept."""
+    mean = (1 - betas[0]) * mean + betas[0] * gradient
+    square = (1 - betas[1]) * square + betas[1] * gradient.square()
+    scale = (square / (1 - betas[1] ** step)).sqrt() + eps
+    return parameter * (1 - lr * weight_decay) - lr * mean / (1 - betas[0] ** step) / scale, mean, square
 
 
 def adamw_update__decay_in_the_gradient(
@@ -816,6 +913,38 @@ def translate__stopped_by_start(encode, next_logits, source, start, stop, max_ne
     z, ids = encode(source), source.new_tensor([start])
     while ids[-1] != stop and len(ids) <= max_new_tokens:
         ids = torch.cat([ids, next_logits(z, ids).argmax().to(ids.dtype).reshape(1)])
+    return ids[1:]
+
+
+def translate__zero_stops_nothing(encode, next_logits, source, start, stop, max_new_tokens):
+    """You write on after `stop` where it is token 0. A condition like `if stop` takes 0 for "none given"; here there
+    is always one: just compare."""
+    z, ids = encode(source), source.new_tensor([start])
+    for _ in range(max_new_tokens):
+        ids = torch.cat([ids, next_logits(z, ids).argmax().to(ids.dtype).reshape(1)])
+        if stop and ids[-1] == stop:
+            break
+    return ids[1:]
+
+
+def translate__at_least_one_token(encode, next_logits, source, start, stop, max_new_tokens):
+    """You write one token even where none is allowed: you look at the limit only after the first one. With
+    `max_new_tokens` 0 nothing is written."""
+    z, ids = encode(source), source.new_tensor([start])
+    while True:
+        ids = torch.cat([ids, next_logits(z, ids).argmax().to(ids.dtype).reshape(1)])
+        if ids[-1] == stop or len(ids) > max_new_tokens:
+            return ids[1:]
+
+
+def translate__as_long_as_the_source(encode, next_logits, source, start, stop, max_new_tokens):
+    """You write as many tokens as the source has. Another language may need more words or fewer: only `stop` and
+    `max_new_tokens` end the text."""
+    z, ids = encode(source), source.new_tensor([start])
+    for _ in range(min(len(source), max_new_tokens)):
+        ids = torch.cat([ids, next_logits(z, ids).argmax().to(ids.dtype).reshape(1)])
+        if ids[-1] == stop:
+            break
     return ids[1:]
 
 
