@@ -145,8 +145,18 @@ ARGUMENTS = {
         },
         lambda: dict(zip(("log_probs", "advantages", "mask"), (*tables(2, outside=NAN), MASK), strict=True)),
     ],
-    "clipped_policy_loss": [policies, lambda: policies(outside=NAN), lambda: policies(clip=0.5)],
-    "clipped_value_loss": [expectations, lambda: expectations(outside=NAN), lambda: expectations(clip=0.5)],
+    "clipped_policy_loss": [
+        policies,
+        lambda: policies(outside=NAN),
+        lambda: policies(clip=0.5),
+        lambda: (given := policies()) | {"advantages": -given["advantages"]},
+    ],
+    "clipped_value_loss": [
+        expectations,
+        lambda: expectations(outside=NAN),
+        lambda: expectations(clip=0.5),
+        lambda: (given := expectations()) | {"returns": given["values"].detach() + 0.1},
+    ],
     "entropy": [
         lambda: {"logits": Inputs(1).normal(5, 6, 4).requires_grad_(), "mask": MASK},
         lambda: {"logits": hidden(Inputs(1).normal(5, 6, 4)), "mask": MASK},

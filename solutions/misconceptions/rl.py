@@ -186,6 +186,13 @@ def penalised_rewards__score_at_every_token(score, log_probs, reference_log_prob
     return (score.unsqueeze(-1) - kl_coefficient * (log_probs - reference_log_probs)).masked_fill(~mask, 0.0)
 
 
+def penalised_rewards__score_shared_out(score, log_probs, reference_log_probs, mask, kl_coefficient):
+    """You share the score out evenly among the tokens. The sum is right, but nobody knows which token earned what;
+    that is for the advantages to find out. The score is paid whole, at the last token."""
+    shares = score.unsqueeze(-1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return (shares - kl_coefficient * (log_probs - reference_log_probs)).masked_fill(~mask, 0.0)
+
+
 def penalised_rewards__score_in_the_last_column(score, log_probs, reference_log_probs, mask, kl_coefficient):
     """You add the score in the last column. Where an answer ends earlier, padding stands there, and the
     score is lost. It belongs to the last token at which the row's mask is True."""
@@ -314,6 +321,16 @@ def discounted_returns__padding_paid(rewards, mask, gamma=1.0):
         to_come = rewards[:, t] + gamma * to_come
         returns.append(to_come)
     return torch.stack(returns[::-1], dim=1).masked_fill(~mask, 0.0)
+
+
+def discounted_returns__left_in_reverse(rewards, mask, gamma=1.0):
+    """You walk from the end to the front, as one should, and leave the returns in that order: the last token's
+    stands first. Turn the list round before you put it together."""
+    rewards, to_come, returns = rewards.masked_fill(~mask, 0.0), 0.0, []
+    for t in reversed(range(rewards.shape[1])):
+        to_come = rewards[:, t] + gamma * to_come
+        returns.append(to_come)
+    return torch.stack(returns, dim=1).masked_fill(~mask, 0.0)
 
 
 def discounted_returns__nan_let_in(rewards, mask, gamma=1.0):
@@ -546,6 +563,13 @@ def policy_gradient_loss__summed(log_probs, advantages, mask):
     return -(advantages * log_probs.masked_fill(~mask, 0.0)).sum()
 
 
+def policy_gradient_loss__mean_of_the_rows_sums(log_probs, advantages, mask):
+    """You add up each answer and take the mean of the answers. That is the formula for whole answers in textbooks;
+    here the mean runs over the tokens, so that long answers do not make long steps."""
+    advantages = advantages.detach().masked_fill(~mask, 0.0)
+    return -(advantages * log_probs.masked_fill(~mask, 0.0)).sum(dim=1).mean()
+
+
 def policy_gradient_loss__mean_of_the_rows_means(log_probs, advantages, mask):
     """You take the mean of every answer, and then the mean of these. Some algorithms do, but then a token of a
     short answer weighs more than one of a long answer; here all tokens in the mask weigh the same."""
@@ -660,6 +684,33 @@ def clipped_policy_loss__minimum_of_the_ratios(log_probs, old_log_probs, advanta
     return -smaller.sum() / mask.sum().clamp(min=1)
 
 
+def clipped_policy_loss__means_compared(log_probs, old_log_probs, advantages, mask, clip=0.2):
+    """You take both means first, and then the smaller one. So one token that strays is hidden by others that do not.
+    Each token has its own minimum; the mean comes last."""
+    ratios = (log_probs - old_log_probs).masked_fill(~mask, 0.0).exp()
+    advantages = advantages.detach().masked_fill(~mask, 0.0)
+    plain, clipped = (ratios * advantages).sum(), (ratios.clamp(1 - clip, 1 + clip) * advantages).sum()
+    return -torch.minimum(plain, clipped) / mask.sum().clamp(min=1)
+
+
+def clipped_policy_loss__logarithms_clipped(log_probs, old_log_probs, advantages, mask, clip=0.2):
+    """You clip the difference of the logarithms, before `exp`. It is the ratio that is held between 1 - clip and 1 +
+    clip; e to the 0.2 is 1.22, and e to the -0.2 is 0.82."""
+    differences = (log_probs - old_log_probs).masked_fill(~mask, 0.0)
+    advantages = advantages.detach().masked_fill(~mask, 0.0)
+    clipped = differences.clamp(-clip, clip).exp()
+    smaller = torch.minimum(differences.exp() * advantages, clipped * advantages)
+    return -smaller.sum() / mask.sum().clamp(min=1)
+
+
+def clipped_policy_loss__always_a_fifth(log_probs, old_log_probs, advantages, mask, clip=0.2):
+    """You clip at 0.8 and 1.2, whatever `clip` says. The caller decides how far the ratio may move."""
+    ratios = (log_probs - old_log_probs).masked_fill(~mask, 0.0).exp()
+    advantages = advantages.detach().masked_fill(~mask, 0.0)
+    smaller = torch.minimum(ratios * advantages, ratios.clamp(0.8, 1.2) * advantages)
+    return -smaller.sum() / mask.sum().clamp(min=1)
+
+
 def clipped_policy_loss__clipped_from_above_only(log_probs, old_log_probs, advantages, mask, clip=0.2):
     """You clip from above only. A bad token whose probability has already fallen by a fifth must not be pushed
     further down: the ratio is held above 1 - clip too."""
@@ -732,6 +783,14 @@ def clipped_value_loss__error_clipped(values, old_values, returns, mask, clip=0.
     one, however wrong it was."""
     errors = (values - returns).masked_fill(~mask, 0.0).clamp(-clip, clip)
     return 0.5 * (errors**2).sum() / mask.sum().clamp(min=1)
+
+
+def clipped_value_loss__means_compared(values, old_values, returns, mask, clip=0.2):
+    """You take both means first, and then the larger one. Each token has its own maximum; the mean comes last."""
+    values, old_values, returns = (x.masked_fill(~mask, 0.0) for x in (values, old_values, returns))
+    clipped = old_values + (values - old_values).clamp(-clip, clip)
+    larger = torch.maximum(((values - returns) ** 2).sum(), ((clipped - returns) ** 2).sum())
+    return 0.5 * larger / mask.sum().clamp(min=1)
 
 
 def clipped_value_loss__distances_not_squared(values, old_values, returns, mask, clip=0.2):
@@ -820,6 +879,14 @@ def entropy__of_the_mean_distribution(logits, mask):
     return -(mean * mean.clamp(min=1e-300).log()).sum()
 
 
+def entropy__share_of_the_largest(logits, mask):
+    """You divide by the logarithm of the vocabulary's size, so that 1 is the most there is. That is a useful share,
+    and another quantity; asked for is the entropy itself, in nats."""
+    logs = logits.masked_fill(~mask.unsqueeze(-1), 0.0).log_softmax(dim=-1)
+    sums = -(logs.exp() * logs.clamp(min=-1e30)).sum(dim=-1) / math.log(logits.shape[-1])
+    return sums.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
 def entropy__nan_in_the_gradient(logits, mask):
     """The value is right, but where logits outside the mask are NaN, the gradient is NaN: masked at the end, the
     softmax still hands 0 times NaN back. Mask the logits first."""
@@ -903,6 +970,12 @@ def leave_one_out_advantages__the_others_alone(rewards):
     return (rewards.sum(dim=-1, keepdim=True) - rewards) / (rewards.shape[-1] - 1)
 
 
+def leave_one_out_advantages__worse_than_the_others(rewards):
+    """Your sign is turned round: the others minus the answer itself. Who is better than the others has a positive
+    advantage."""
+    return (rewards.sum(dim=-1, keepdim=True) - rewards) / (rewards.shape[-1] - 1) - rewards
+
+
 def leave_one_out_advantages__divided_by_the_deviation(rewards):
     """You divide by the standard deviation. That is done in `group_advantages`; here the difference from the
     others' mean stays as it is."""
@@ -941,6 +1014,12 @@ def group_advantages__epsilon_forgotten(rewards, eps=1e-4):
     all right, or all wrong."""
     centred = rewards - rewards.mean(dim=-1, keepdim=True)
     return centred / rewards.std(dim=-1, correction=0, keepdim=True)
+
+
+def group_advantages__always_the_same_epsilon(rewards, eps=1e-4):
+    """You add 1e-4, whatever `eps` says. The caller decides how much noise is to be kept small."""
+    centred = rewards - rewards.mean(dim=-1, keepdim=True)
+    return centred / (rewards.std(dim=-1, correction=0, keepdim=True) + 1e-4)
 
 
 def group_advantages__not_divided(rewards, eps=1e-4):
@@ -1010,6 +1089,14 @@ def dpo_loss__summed(chosen, rejected, reference_chosen, reference_rejected, bet
     return -functional.logsigmoid(
         beta * ((chosen - reference_chosen) - (rejected - reference_rejected))
     ).sum()
+
+
+def dpo_loss__two_losses(chosen, rejected, reference_chosen, reference_rejected, beta):
+    """You take a loss for the chosen answer and one for the rejected answer. DPO compares: only the difference of the
+    two goes into the sigmoid, so that both may fall, as long as the rejected one falls further."""
+    liked = functional.logsigmoid(beta * (chosen - reference_chosen))
+    disliked = functional.logsigmoid(-beta * (rejected - reference_rejected))
+    return -(liked + disliked).sum() / max(len(chosen), 1)
 
 
 def dpo_loss__reference_added(chosen, rejected, reference_chosen, reference_rejected, beta):
