@@ -670,9 +670,8 @@ def clipped_policy_loss__product_clipped(log_probs, old_log_probs, advantages, m
     ratio that must stay near 1."""
     ratios = (log_probs - old_log_probs).masked_fill(~mask, 0.0).exp()
     products = ratios * advantages.detach().masked_fill(~mask, 0.0)
-    return -torch.minimum(products, products.clamp(1 - clip, 1 + clip)).masked_fill(
-        ~mask, 0.0
-    ).sum() / mask.sum().clamp(min=1)
+    smaller = torch.minimum(products, products.clamp(1 - clip, 1 + clip))
+    return -smaller.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
 
 
 def clipped_policy_loss__minimum_of_the_ratios(log_probs, old_log_probs, advantages, mask, clip=0.2):
