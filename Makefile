@@ -12,7 +12,7 @@ ifeq ($(OS),Windows_NT)
 $(error Run this under WSL, the Linux inside Windows: this course needs Linux or macOS)
 endif
 
-.PHONY: help learn lab book serve test exercises mutants new-exercise bench clean
+.PHONY: help learn lab book serve test exercises checkpoints mutants new-exercise bench clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -44,6 +44,9 @@ test: .venv/.test book  ## Everything that CI runs
 
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
 	$(BIN)/python -m nexttoken.grading.storing
+
+checkpoints: .venv/.learn  ## Train the shipped models again, and measure again what the pages quote
+	$(BIN)/python -m nexttoken.lab.recipes
 
 mutants: .venv/.learn  ## Try every blank, reference and wrong answer on the checks
 	@$(BIN)/python -m nexttoken.grading.mutants
