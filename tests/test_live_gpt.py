@@ -61,6 +61,7 @@ console.log(JSON.stringify({
 }));
 """
 PAD = 0
+MODELS = ["base", "hacked", "other"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -87,17 +88,17 @@ def node(need):
 
 @pytest.fixture(scope="module")
 def models(_answered_by_the_reference):
-    """The shipped model; and another one, with other heads and layers, whose biases are not small."""
+    """Two shipped models, and one with other heads and layers, whose biases are not small."""
     other = GPT.drawn(Shape(len(english()), 81, 24, 3, 4), seed=2)
     with torch.no_grad():
         for number, parameter in enumerate(other.parameters()):
             parameter += 0.3 * Inputs(number).normal(*parameter.shape)
-    return {"base": checkpoints.load("base-0"), "other": other}
+    return {"base": checkpoints.load("base-0"), "hacked": checkpoints.load("hacked-1"), "other": other}
 
 
 @pytest.fixture(scope="module")
 def said(models, node):
-    """What the page's own script makes of the texts, with both models in one page."""
+    """What the page's own script makes of the texts, with all models in one page."""
     carried = json.loads(live.Models(**models).json)
     ids = [english().encode(text) for text in TEXTS]
     return node(READ_AND_ANSWER, {"carried": carried, "texts": ids, "temperatures": TEMPERATURES})
@@ -115,20 +116,20 @@ def rows(numbers):
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))
-@pytest.mark.parametrize("name", ["base", "other"])
+@pytest.mark.parametrize("name", MODELS)
 def test_the_page_and_torch_have_the_same_logits_after_every_token(name, number, models, said):
     found = rows(said["answers"][name]["logits"][number])
     assert_close(found, logits_of(models[name], TEXTS[number]), atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("number", range(len(TEXTS)))
-@pytest.mark.parametrize("name", ["base", "other"])
+@pytest.mark.parametrize("name", MODELS)
 def test_what_was_kept_and_what_is_computed_again_are_the_same(name, number, said):
     answers = said["answers"][name]
     assert answers["anew"][number] == answers["logits"][number]
 
 
-@pytest.mark.parametrize("name", ["base", "other"])
+@pytest.mark.parametrize("name", MODELS)
 def test_two_texts_that_are_read_at_once_do_not_mix(name, said):
     answers = said["answers"][name]
     assert answers["inTurn"] == answers["logits"][1]

@@ -141,7 +141,7 @@ def test_the_table_of_exercises_links_each_to_its_own_section(
 # Fingerprints: what has to be executed again
 
 LAB = "nexttoken nexttoken/lab"
-LOADER = f"{LAB} nexttoken/lab/checkpoints checkpoints/base-0"
+LOADER = f"{LAB} nexttoken/lab/checkpoints checkpoints/base-0 checkpoints/rounds-0"
 FIRST = "nexttoken nexttoken/exercise nexttoken/first solutions/first"
 GRADER = f"{FIRST} nexttoken/grading solutions/misconceptions/first"
 
@@ -161,6 +161,7 @@ def small_course(tmp_path: Path) -> Path:
         "src/nexttoken/lab/stages.py": "def base():\n    from nexttoken.lab import checkpoints\n",
         "src/nexttoken/grading/__init__.py": "import nexttoken.first\n",
         "checkpoints/base-0.safetensors": "",
+        "checkpoints/rounds-0.json": "",
         "checkpoints/half.part": "",
         "solutions/first.py": "",
         "solutions/second.py": "",
@@ -215,14 +216,15 @@ def test_an_edit_changes_the_fingerprint_of_the_pages_that_depend_on_it(
     assert (fingerprint.fingerprint(cells, small_course) != before) is is_seen
 
 
-def test_another_model_changes_the_fingerprint_of_the_pages_that_can_load_one(small_course: Path) -> None:
-    cells = [["from nexttoken.lab import stages"], ["from nexttoken.lab import plots"]]
-    before = [fingerprint.fingerprint(page, small_course) for page in cells]
-    (small_course / "checkpoints" / "base-0.safetensors").write_bytes(b"\x00\xff")
-    loading, other = (fingerprint.fingerprint(page, small_course) for page in cells)
-    assert (loading != before[0], other == before[1]) == (True, True)
-    (small_course / "checkpoints" / "sft-0.safetensors").touch()
-    assert fingerprint.fingerprint(cells[0], small_course) != loading
+@pytest.mark.parametrize("made", ["base-0.safetensors", "rounds-0.json", "sft-0.safetensors"])
+def test_what_was_made_ahead_changes_the_fingerprint_of_the_pages_that_can_load_it(
+    made: str, small_course: Path
+) -> None:
+    loading, other = ["from nexttoken.lab import stages"], ["from nexttoken.lab import plots"]
+    before = [fingerprint.fingerprint(cells, small_course) for cells in (loading, other)]
+    (small_course / "checkpoints" / made).write_bytes(b"\x00\xff")
+    assert fingerprint.fingerprint(loading, small_course) != before[0]
+    assert fingerprint.fingerprint(other, small_course) == before[1]
 
 
 def test_undoing_an_edit_gives_the_old_fingerprint_back(small_course: Path) -> None:

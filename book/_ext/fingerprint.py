@@ -101,9 +101,11 @@ def answers(modules: set[Path], root: Path) -> set[Path]:
 
 
 def trained_models(modules: set[Path], root: Path) -> set[Path]:
-    """All shipped models, if one of these modules can load them: which one it loads, only a run would tell."""
-    loads = root / "src" / PACKAGE / "lab" / "checkpoints.py" in modules
-    return set((root / "checkpoints").glob("*.safetensors")) if loads else set()
+    """All that was made ahead, if a module can load it: which model it loads, only a run would tell."""
+    if root / "src" / PACKAGE / "lab" / "checkpoints.py" not in modules:
+        return set()
+    folder = root / "checkpoints"
+    return {*folder.glob("*.safetensors"), *folder.glob("*.json")}
 
 
 def without_magics(cell: str) -> str:
