@@ -128,7 +128,6 @@ def overoptimised(seed: int) -> dict[str, Any]:
             policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, settings)
             after = exam(policy)
             found[f"{prompts}, {price:g}"] = {
-                "gold": round(after.mean().item(), 3),
                 "win over sft": round(desk.win_rate(after, before), 4),
                 **journal(run),
             }
