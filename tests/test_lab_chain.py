@@ -45,12 +45,12 @@ def test_both_optimisers_take_the_same_steps():
     ids = next(pretraining.batches(pretraining.documents(20, 1), 4, 1))
     ends = []
     for kernels in (YOURS, READY_MADE):
-        model = tiny(kernels=kernels)
+        model = tiny(kernels=kernels).double()  # Adam makes steps even of the rounding errors of a 0
         optimiser = Optimiser(model.parameters(), plan, kernels)
         losses = [optimiser.step(pretraining.loss(model, ids)) for _ in range(plan.steps)]
         assert losses[-1] < losses[0]
         ends.append(numbers(model))
-    assert_close(*ends, atol=1e-4, rtol=0)
+    assert_close(*ends, atol=1e-6, rtol=0)
 
 
 def test_a_document_stands_in_one_row_and_every_document_comes_once_an_epoch():
