@@ -4,6 +4,7 @@ What takes longer than a page may wait is a recipe: `batching-S` and `best-of-n-
 """
 
 import copy
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +20,8 @@ from nexttoken.lab import checkpoints, desk, preferences
 from nexttoken.lab.recipes import recipe, rounded
 from nexttoken.lab.sampling import Answers
 from nexttoken.lab.training import Optimiser, Plan
-from nexttoken.lab.village import texts
+from nexttoken.lab.village import gold, texts
+from nexttoken.lab.village.vocabulary import END, english
 from nexttoken.models import GPT, READY_MADE, RewardModel
 from nexttoken.reward_model import (
     best_of_n,
@@ -202,12 +204,12 @@ def scored(model: RewardModel, answers: Answers) -> Float[Tensor, " batch"]:
 
 
 def picked(
-    proxy: Float[Tensor, "cases answers"], gold: Float[Tensor, "cases answers"], n: int
+    proxy: Float[Tensor, "cases answers"], worth: Float[Tensor, "cases answers"], n: int
 ) -> tuple[float, float]:
     """Mean proxy and mean gold of the best of n, where as many answers as there are make groups of n."""
     in_groups = proxy.reshape(-1, n)
     rows, best = torch.arange(len(in_groups)), best_of_n(in_groups)
-    return in_groups[rows, best].mean().item(), gold.reshape(-1, n)[rows, best].mean().item()
+    return in_groups[rows, best].mean().item(), worth.reshape(-1, n)[rows, best].mean().item()
 
 
 def best_of_many(seed: int) -> dict[str, Any]:
@@ -219,15 +221,15 @@ def best_of_many(seed: int) -> dict[str, Any]:
     }
     cases = [case for case in desk.cases(CASES, seed + 700) for _ in range(EACH)]
     answers = desk.ask(sft, cases, seed)
-    gold = desk.gold_scores(cases, answers).reshape(CASES, EACH)
+    worth = desk.gold_scores(cases, answers).reshape(CASES, EACH)
     found: dict[str, Any] = {"gold": {}, "proxy": {}, "divergence": []}
     for prompts, judge in judges.items():
         proxy = scored(judge, answers).reshape(CASES, EACH)
-        pairs = [picked(proxy, gold, n) for n in NUMBERS]
+        pairs = [picked(proxy, worth, n) for n in NUMBERS]
         found["proxy"][prompts], found["gold"][prompts] = (
             rounded(column) for column in zip(*pairs, strict=True)
         )
-    found["oracle"] = rounded(picked(gold, gold, n)[1] for n in NUMBERS)
+    found["oracle"] = rounded(picked(worth, worth, n)[1] for n in NUMBERS)
     for case in desk.cases(3, seed + 800):
         rewards = scored(judges[1024], desk.ask(sft, [case] * OFTEN, seed))
         found["divergence"].append(rounded(best_of_n_divergence(rewards, n) for n in NUMBERS))
@@ -237,7 +239,7 @@ def best_of_many(seed: int) -> dict[str, Any]:
 # --- What a reward model cannot see -------------------------------------------------------------------
 
 
-def exchanged(case: texts.Case, what: str, other: texts.Case) -> str:
+def exchanged(case: texts.Case, other: texts.Case, what: str) -> str:
     """The ideal answer to a case, but for one thing: the other case's rule, remedy, proof, offender or asker."""
     wrong = replace(case, **{what: getattr(other, what)}) if what in ("asker", "offender") else case
     if wrong is case:
@@ -254,6 +256,24 @@ def strangers(cases: Sequence[texts.Case], seed: int) -> list[texts.Case]:
             other = texts.Case.drawn(random)
         found.append(other)
     return found
+
+
+def found_in(comparisons: preferences.Comparisons) -> Counter[str]:
+    """What the gold judge finds in all these answers, and how often."""
+    found: Counter[str] = Counter()
+    for case, answers, lengths in zip(
+        comparisons.cases, comparisons.ids.tolist(), comparisons.lengths.tolist(), strict=True
+    ):
+        for ids, length in zip(answers, lengths, strict=True):
+            text = english().decode(ids[:length]).partition(f"{texts.ANSWER_MARK} ")[2]
+            finished = text.endswith(END)
+            found += gold.judge(case, text.removesuffix(END).strip(), finished).found
+    return found
+
+
+def gold_of(cases: Sequence[texts.Case], said: Sequence[str]) -> Float[Tensor, " cases"]:
+    """How good a given answer to each case really is."""
+    return torch.tensor([gold.judge(case, text).score for case, text in zip(cases, said, strict=True)])
 
 
 def rewards_of(

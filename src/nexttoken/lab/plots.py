@@ -127,15 +127,22 @@ def measured(
     up: str,
     doubling: bool = False,
     diagonal: bool = False,
+    line: tuple[str, float] | None = None,
 ) -> Picture:
     """Points with their intervals, (x, low, value, high), each series joined by a line.
 
-    With `doubling` equal factors of x are equally wide; with `diagonal` a thin line says where y is x.
+    With `doubling` equal factors of x are equally wide; with `diagonal` a thin line says where y is x, and
+    with `line` another one where y has a value that has a name.
     """
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.subplots()
     if diagonal:
         axes.axline((0.5, 0.5), slope=1, color=QUIET, linewidth=1, linestyle=":")
+    if line is not None:
+        axes.axhline(line[1], color=QUIET, linewidth=1, linestyle=":")
+        axes.annotate(
+            line[0], (0, line[1]), (4, 3), axes.get_yaxis_transform(), textcoords="offset points", color=INK
+        )
     for (label, points), (colour, marker, style) in zip(series.items(), MARKED, strict=False):
         x, low, middle, high = zip(*points, strict=True)
         axes.vlines(x, low, high, color=colour, linewidth=2, alpha=0.6)
