@@ -126,8 +126,10 @@ class Labels:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         line = {**asdict(ranked.task), "best first": [answer + 1 for answer in ranked.ranking]}
+        before = self.file.read_bytes() if self.file.is_file() else b""
+        begin = "" if before.endswith(b"\n") or not before else "\n"  # after a line that was cut off
         with self.file.open("a", encoding="utf-8") as kept:
-            kept.write(json.dumps(line, ensure_ascii=False) + "\n")
+            kept.write(f"{begin}{json.dumps(line, ensure_ascii=False)}\n")
 
     def _kept(self) -> Iterator[Ranked]:
         """The rankings in the file. A line that was cut off by a crash is passed over, and stays where it is."""
@@ -280,7 +282,7 @@ class _Bench:
     def _draw(self) -> None:
         labels, task = self.labels, self.labels.present
         self.count.value = (
-            f"{len(labels)} rankings, that is {labels.comparisons} comparisons. "
+            f"{len(labels)} ranking{'s' * (len(labels) != 1)}, that is {labels.comparisons} comparisons. "
             f"{max(0, ENOUGH - len(labels)) or 'No'} more needed before anything can be learned."
         )
         for number, button in enumerate(self.buttons):
