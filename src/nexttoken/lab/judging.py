@@ -193,7 +193,7 @@ def best_of_n_divergence(rewards: Float[Tensor, " answers"], n: int) -> float:
     share = written.double() / written.sum()
     up_to = share.cumsum(0).clamp(max=1.0)
     won = up_to**n - (up_to - share).clamp(min=0.0) ** n
-    return torch.special.xlogy(won, won / share).sum().item()
+    return float(torch.special.xlogy(won, won / share).sum())
 
 
 @torch.no_grad()
