@@ -5,10 +5,10 @@ import math
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from nexttoken.attention import padding_mask
+from nexttoken.transformer import cross_entropy
 
 
 def render_dialogue(
@@ -32,9 +32,8 @@ def answer_loss(
     is_answer: Bool[Tensor, "batch time"],
 ) -> Float[Tensor, ""]:
     counts = is_answer[:, 1:]
-    # Chosen before the logarithm, so that nothing else can reach the loss or its gradient.
-    guesses, tokens = logits[:, :-1][counts], ids[:, 1:][counts].long()
-    return functional.cross_entropy(guesses, tokens, reduction="sum") / counts.sum().clamp(min=1)
+    # What does not count is left out before the logarithm: it cannot reach the loss or its gradient.
+    return cross_entropy(logits[:, :-1][counts], ids[:, 1:][counts])
 
 
 def relative_change(before: dict[str, Tensor], after: dict[str, Tensor]) -> float:

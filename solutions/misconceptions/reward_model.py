@@ -113,6 +113,12 @@ def preference_probability__as_in_chess(first, second):
     return 1 / (1 + 10 ** ((second - first) / 400))
 
 
+def preference_probability__as_a_normal_distribution(first, second):
+    """You use the normal distribution, as Thurstone did. That is a model of preferences too, and a close one; but
+    Bradley and Terry's is the sigmoid, so that a difference of rewards is the logarithm of the odds."""
+    return (1 + torch.erf((first - second) / math.sqrt(2))) / 2
+
+
 def preference_loss__other_way_round(chosen, rejected):
     """You take rejected minus chosen, and so teach the model to give more to what people did *not* want. The
     loss must fall when the chosen reward rises."""
@@ -130,6 +136,13 @@ def preference_loss__logarithm_of_sigmoid(chosen, rejected):
     nothing can be learned any more. `torch.nn.functional.logsigmoid` computes both in one, and stays
     finite."""
     return -(chosen - rejected).sigmoid().log().sum() / max(chosen.numel(), 1)
+
+
+def preference_loss__a_little_added(chosen, rejected):
+    """You add a little to the probability, so that its logarithm stays finite. So it does, but it stops growing, and
+    has no slope: where the model is most wrong, nothing pulls it back. `torch.nn.functional.logsigmoid` needs
+    no such crutch."""
+    return -((chosen - rejected).sigmoid() + 1e-8).log().sum() / max(chosen.numel(), 1)
 
 
 def preference_loss__not_negated(chosen, rejected):
@@ -187,6 +200,23 @@ def ranking_loss__rankings_not_read(rewards, rankings):
     better, worse = torch.triu_indices(rewards.shape[-1], rewards.shape[-1], offset=1)
     losses = -torch.nn.functional.logsigmoid(rewards[:, better] - rewards[:, worse])
     return losses.sum() / max(losses.numel(), 1)
+
+
+def ranking_loss__sorted_by_the_model(rewards, rankings):
+    """You sort the rewards themselves: then the model is always right, since you ask only its own opinion. People's
+    order is in `rankings`: bring the rewards into *that* order, with `gather`."""
+    ordered = rewards.sort(dim=-1, descending=True).values
+    better, worse = torch.triu_indices(rewards.shape[-1], rewards.shape[-1], offset=1)
+    losses = -torch.nn.functional.logsigmoid(ordered[:, better] - ordered[:, worse])
+    return losses.sum() / max(losses.numel(), 1)
+
+
+def ranking_loss__best_against_worst(rewards, rankings):
+    """You compare the best answer with the worst, and leave out all between. That is the easiest pair, and one of
+    K (K - 1) / 2: all of them count."""
+    ordered = rewards.gather(-1, rankings.long())
+    losses = -torch.nn.functional.logsigmoid(ordered[:, :1] - ordered[:, -1:])
+    return losses.sum() / max(losses.numel(), 1) if rewards.shape[-1] > 1 else 0 * rewards.sum()
 
 
 def ranking_loss__read_as_places(rewards, rankings):
@@ -339,6 +369,12 @@ def last_token__axis_of_time_kept(hidden, lengths):
     return hidden[torch.arange(len(hidden)), lengths.long() - 1].unsqueeze(1)
 
 
+def last_token__squeezed(hidden, lengths):
+    """Your `squeeze()` takes away *every* axis of length 1: for a batch of one sequence, the batch too. Say which axis
+    is meant, as in `squeeze(1)`."""
+    return hidden[torch.arange(len(hidden)), lengths.long() - 1].squeeze()
+
+
 def last_token__counted_from_the_end(hidden, lengths):
     """You count the length from the end of the row. That would find the first token, were the padding in front.
     It stands behind: the last real token has the number `lengths - 1`, from the beginning."""
@@ -462,11 +498,10 @@ def pairwise_accuracy__above_zero(chosen, rejected):
     return ((chosen > 0).sum().item() + (chosen == 0).sum().item() / 2) / max(chosen.numel(), 1)
 
 
-def pairwise_accuracy__nothing_is_nan(chosen, rejected):
-    """Without any pair your mean is 0 / 0, not a number. Nothing to average is 0: divide the sum by the number
-    of pairs, or by 1 if there is none."""
-    right = (chosen > rejected).double() + (chosen == rejected).double() / 2
-    return right.mean().item()
+def pairwise_accuracy__divided_by_no_pair(chosen, rejected):
+    """Without any pair you divide by 0. Nothing to average is 0: divide by the number of pairs, or by 1 if there is
+    none."""
+    return ((chosen > rejected).sum().item() + (chosen == rejected).sum().item() / 2) / chosen.numel()
 
 
 def normalise_rewards__by_their_own_mean(rewards, demonstrations):
@@ -679,6 +714,21 @@ def bradley_terry_strengths__one_after_the_other(wins, iterations=100):
     return strengths
 
 
+def bradley_terry_strengths__always_a_hundred(wins, iterations=100):
+    """You always take a hundred iterations. 100 is only the default: `iterations` says how many."""
+    players = len(wins)
+    wins = wins.masked_fill(torch.eye(players, dtype=torch.bool), 0.0)
+    games = wins + wins.T
+    strengths = wins.new_ones(players) / players
+    for _ in range(100):
+        together = torch.where(games > 0, strengths.unsqueeze(0) + strengths.unsqueeze(1), 1.0)
+        expected = (games / together).sum(dim=-1)
+        improved = wins.sum(dim=-1) / torch.where(expected > 0, expected, 1.0)
+        strengths = torch.where(expected > 0, improved, strengths)
+        strengths = strengths / strengths.sum()
+    return strengths
+
+
 def bradley_terry_strengths__sum_not_one(wins, iterations=100):
     """Your strengths do not sum to 1. Only their ratios mean anything, so that a convention is needed: divide by
     the sum at the end of every iteration."""
@@ -694,9 +744,9 @@ def bradley_terry_strengths__sum_not_one(wins, iterations=100):
     return strengths
 
 
-def bradley_terry_strengths__summed_to_one_at_the_end_only(wins, iterations=100):
-    """You divide by the sum once, at the end. For those who play that is the same, for only ratios matter. But
-    who never played keeps a strength that the others drift away from: divide after every iteration."""
+def bradley_terry_strengths__who_never_played_begins_anew(wins, iterations=100):
+    """You set who never played back to 1 / players in every iteration. That strength, too, was divided by the
+    sum the last time: leave it as it was *then*, so that its ratio to the others is kept."""
     players = len(wins)
     wins = wins.masked_fill(torch.eye(players, dtype=torch.bool), 0.0)
     games = wins + wins.T
@@ -705,8 +755,9 @@ def bradley_terry_strengths__summed_to_one_at_the_end_only(wins, iterations=100)
         together = torch.where(games > 0, strengths.unsqueeze(0) + strengths.unsqueeze(1), 1.0)
         expected = (games / together).sum(dim=-1)
         improved = wins.sum(dim=-1) / torch.where(expected > 0, expected, 1.0)
-        strengths = torch.where(expected > 0, improved, strengths)
-    return strengths / strengths.sum()
+        strengths = torch.where(expected > 0, improved, 1 / players)
+        strengths = strengths / strengths.sum()
+    return strengths
 
 
 def bradley_terry_strengths__diagonal_read(wins, iterations=100):

@@ -183,7 +183,8 @@ def best_of_n_kl(n: int) -> float:
 
     $$\log n - \frac{n - 1}{n}$$
 
-    One answer is no choice: 0. It is exact where no two answers are worth the same, and else an upper bound.
+    One answer is no choice: 0. It is exact where two of the n are never worth the same; where they may be, it is
+    an upper bound.
 
     Source: Stiennon et al. 2020, appendix G.3; Beirami et al. 2024 (the bound).
 

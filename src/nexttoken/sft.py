@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from nexttoken.attention import padding_mask
 from nexttoken.exercise import exercise
 from nexttoken.requirements import between, not_empty, same_names, some_rank, token_ids
+from nexttoken.transformer import cross_entropy
 
 
 @exercise(points=1, minutes=10)
