@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from nexttoken.lab import checkpoints, desk, finetuning, preferences, pretraining, recipes
+from nexttoken.lab import chain, checkpoints, desk, finetuning, preferences, pretraining, recipes
 from nexttoken.lab import reinforcement as rl
 from nexttoken.lab.sampling import Answers
 from nexttoken.lab.training import Optimiser, Plan
@@ -247,7 +247,7 @@ def test_every_recipe_has_its_numbers_and_no_numbers_are_left_over():
 
 def test_a_shipped_model_carries_the_recipe_that_is_in_the_code():
     for seed in range(3):
-        for name, plan in (("base", pretraining.PLAN), ("sft", finetuning.PLAN), ("ppo", rl.PPO())):
+        for name, plan in (("base", pretraining.PLAN), ("sft", finetuning.PLAN), ("ppo", chain.FULL)):
             recipe = checkpoints.about(f"{name}-{seed}")["recipe"]
             assert recipe == json.loads(json.dumps({"seed": seed, **vars(plan)})), name
 
