@@ -93,7 +93,10 @@ def curves(
     points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     ranges: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]] | None = None,
 ) -> Picture:
-    """Lines over a common x, with single `points` (x, y) and vertical `ranges` (x, low, high) from elsewhere."""
+    """Lines over a common x, with single `points` (x, y) and vertical `ranges` (x, low, high) from elsewhere.
+
+    The y axis begins at 0, or goes below it where something does.
+    """
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.subplots()
     for (label, (at, low, high)), colour in zip((ranges or {}).items(), (QUIET, PINK), strict=False):
@@ -104,7 +107,10 @@ def curves(
         axes.plot(
             at, y, color=INK, marker="x", markersize=9, markeredgewidth=2, linestyle="none", label=label
         )
-    axes.set_ylim(bottom=0)
+    if min(min(y) for y in lines.values()) < 0:
+        axes.axhline(0, color=QUIET, linewidth=0.8)
+    else:
+        axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=QUIET, alpha=0.25)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK)
