@@ -69,8 +69,14 @@ def test_both_languages_say_the_same():
         (("the hare", "the fox"), 3),
         (("ticket", "map"), 2.5),
         (("dear mole", "dear crow"), 1),
-        (("i am so sorry .", "i am so sorry . i am so sorry ."), 2.15),  # said again, a third courtesy, too long
-        (("keep the ticket as proof .", "keep the ticket as proof . you will surely win ."), 1.5 + 0.15),  # and is too long
+        (
+            ("i am so sorry .", "i am so sorry . i am so sorry ."),
+            2.15,
+        ),  # said again, a third courtesy, too long
+        (
+            ("keep the ticket as proof .", "keep the ticket as proof . you will surely win ."),
+            1.5 + 0.15,
+        ),  # and is too long
         (("i am so sorry .", "bah , this is your own fault ."), 0.5 + 2),
         (("i am so sorry .", "sorry so am i ."), 0.5 + 1),
     ],
