@@ -5,7 +5,7 @@ for any number of noughts in a row, and the noughts at the end are not said at a
 translated by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,7 +76,9 @@ def numbers(count: int, seed: int, without: Sequence[int] = ()) -> list[int]:
     found: dict[int, None] = {}
     while len(found) < count:
         length = random.integers(3, 9)
-        digits = random.integers(1, 10, size=length) * (random.random(length) > 0.3)
+        is_nought = random.random(length) < 0.3
+        is_nought[0] = False
+        digits = np.where(is_nought, 0, random.integers(1, 10, size=length))
         number = int("".join(map(str, digits)))
         if number not in known:
             found[number] = None
@@ -119,7 +121,7 @@ SHAPES = (
     Shape(vocab=len(SOURCE), context=18, d_model=48, layers=1, heads=2),
     Shape(vocab=len(TARGET), context=10, d_model=48, layers=1, heads=2),
 )
-PLAN = Plan(steps=700, batch=64, peak=8e-3, warmup=30)
+PLAN = Plan(steps=1100, batch=64, peak=8e-3, warmup=30, floor=0.02)
 
 
 def train(
@@ -140,19 +142,33 @@ def train(
     return model, fit(model.parameters(), batches(), loss, plan, label="translator", kernels=kernels)
 
 
-@torch.no_grad()
-def digits(model: EncoderDecoder, text: str) -> str:
-    """What the model writes for a Chinese numeral: greedy, by the exercise `translate`."""
+Encode = Callable[[Int[Tensor, " source"]], Float[Tensor, "source d_model"]]
+NextLogits = Callable[[Float[Tensor, "source d_model"], Int[Tensor, " time"]], Float[Tensor, " vocab"]]
 
+
+def halves(model: EncoderDecoder) -> tuple[Encode, NextLogits]:
+    """The two halves of a model, for one text at a time: x to z, and z with what was written to logits."""
+
+    @torch.no_grad()
     def encode_one(source: Int[Tensor, " source"]) -> Float[Tensor, "source d_model"]:
         return model.encode(source.unsqueeze(0))[0][0]
 
+    @torch.no_grad()
     def next_logits(z: Float[Tensor, "source d_model"], ids: Int[Tensor, " time"]) -> Float[Tensor, " vocab"]:
         real = torch.ones(1, 1, len(z), dtype=torch.bool)
         return model.decode((z.unsqueeze(0), real), ids.unsqueeze(0))[0, -1]
 
-    written = translate(encode_one, next_logits, encode(text), START, STOP, max_new_tokens=9)
-    return "".join(TARGET[i] for i in written.tolist()).removesuffix(TARGET[STOP])
+    return encode_one, next_logits
+
+
+def decode(ids: Int[Tensor, " target"]) -> str:
+    """The digits of a translation, without the stop."""
+    return "".join(TARGET[i] for i in ids.tolist()).removesuffix(TARGET[STOP])
+
+
+def digits(model: EncoderDecoder, text: str) -> str:
+    """What the model writes for a Chinese numeral: greedy, by the exercise `translate`."""
+    return decode(translate(*halves(model), encode(text), START, STOP, max_new_tokens=9))
 
 
 def exact(model: EncoderDecoder, some: Sequence[int]) -> list[bool]:
