@@ -32,9 +32,9 @@ def shape(d_model: int, layers: int = 2) -> Shape:
     return Shape(len(text.ALPHABET), CONTEXT, d_model, layers, heads=max(d_model // 32, 1))
 
 
-def plan(steps: int) -> Plan:
+def plan(steps: int, peak: float = 5e-3) -> Plan:
     """How these models are trained."""
-    return Plan(steps=steps, batch=BATCH, peak=5e-3, warmup=50, weight_decay=0.1, betas=(0.9, 0.99))
+    return Plan(steps=steps, batch=BATCH, peak=peak, warmup=50, weight_decay=0.1, betas=(0.9, 0.99))
 
 
 def windows(ids: Int[Tensor, " time"], seed: int) -> Iterator[Int[Tensor, "batch time"]]:
@@ -51,6 +51,7 @@ def train(
     seed: int,
     steps: int,
     kernels: Kernels = YOURS,
+    peak: float = 5e-3,
     look: Callable[[int, GPT], None] | None = None,
 ) -> tuple[GPT, list[float]]:
     """Train a GPT on a text; the model, and the loss of every step in nats."""
@@ -59,7 +60,7 @@ def train(
         model.parameters(),
         windows(ids, seed),
         lambda read: cross_entropy(model(read[:, :-1]), read[:, 1:]),
-        plan(steps),
+        plan(steps, peak),
         label="letters",
         kernels=kernels,
         look=None if look is None else lambda step: look(step, model),
@@ -79,7 +80,7 @@ def bits(model: GPT, ids: Int[Tensor, " time"], known: int = CONTEXT // 2) -> fl
         cross_entropy(model(part[:, :-1])[:, known:], part[:, known + 1 :]) * len(part)
         for part in rows.split(64)
     ]
-    return torch.stack(losses).sum().item() / len(rows) / math.log(2)
+    return float(torch.stack(losses).sum()) / len(rows) / math.log(2)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ translated by itself.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from nexttoken.attention import attention_weights, weighted_mean
 from nexttoken.exercise import settled
 from nexttoken.lab.training import Plan, fit
-from nexttoken.models import YOURS, EncoderDecoder, Kernels, Shape
+from nexttoken.models import YOURS, DecoderBlock, EncoderDecoder, Kernels, Shape
 from nexttoken.transformer import cross_entropy, translate
 
 DIGITS, UNITS, MYRIAD = "零一二三四五六七八九", ("", "十", "百", "千"), "万"
@@ -186,10 +187,12 @@ def cross_attention(model: EncoderDecoder, number: int) -> Float[Tensor, "layers
         found.append(attention_weights(queries, keys)[0])  # one source alone has no padding to be hidden
         return weighted_mean(attention_weights(queries, keys), values)
 
-    batch, kernels = Batch.of([number]), [block.cross.kernels for block in model.decoder]
-    for block in model.decoder:
-        block.cross.kernels = replace(block.cross.kernels, attention=watched)
+    batch = Batch.of([number])
+    asking = [cast(DecoderBlock, block).cross for block in model.decoder]
+    kernels = [cross.kernels for cross in asking]
+    for cross, before in zip(asking, kernels, strict=True):
+        cross.kernels = replace(before, attention=watched)
     model(batch.source, batch.lengths, batch.read)
-    for block, before in zip(model.decoder, kernels, strict=True):
-        block.cross.kernels = before
+    for cross, before in zip(asking, kernels, strict=True):
+        cross.kernels = before
     return torch.stack(found)

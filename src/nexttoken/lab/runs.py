@@ -131,7 +131,7 @@ def against_counts() -> None:
             found["steps"].append(step)
             found["held out"].append(round(letters.bits(model, held_out), 4))
 
-    model, losses = letters.train(training, shape, 0, 4 * STEPS_OF_SIZES, READY_MADE, look)
+    model, losses = letters.train(training, shape, 0, 4 * STEPS_OF_SIZES, READY_MADE, look=look)
     look(4 * STEPS_OF_SIZES, model)
     found["training"] = round(float(np.mean(losses[-50:])) / np.log(2), 4)
     found["parameters"] = sum(part.numel() for part in model.parameters())
