@@ -119,6 +119,32 @@ def curves(
     return Picture(figure)
 
 
+def power_law(
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    across: str,
+    up: str,
+) -> Picture:
+    """Points and lines, each with its own (x, y), on paper where a power of x is a straight line."""
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    for (label, (x, y)), (colour, marker, _) in zip(points.items(), MARKED, strict=False):
+        axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
+    for (label, (x, y)), style in zip(lines.items(), ("-", "--", ":"), strict=False):
+        axes.plot(x, y, color=QUIET, linestyle=style, label=label)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter("{x:.1f}")
+    axes.yaxis.set_minor_formatter("")
+    axes.grid(axis="y", color=QUIET, alpha=0.25)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
 def _plain(axes: Axes, across: str = "", up: str = "") -> None:
     axes.set_xlabel(across, color=INK)
     axes.set_ylabel(up, color=INK)

@@ -22,7 +22,12 @@ import torch
 
 from nexttoken.lab import checkpoints
 
-MODULES = ("chain", "judging", "finetuning_results")  # of `lab`, in which recipes stand
+MODULES = (
+    "chain",
+    "transformer_results",
+    "judging",
+    "finetuning_results",
+)  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 
 
