@@ -269,3 +269,33 @@ def head_maps(maps: Float[Tensor, "layers heads time time"], tokens: Sequence[st
             axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=11, color=INK)
     figure.tight_layout()
     return Picture(figure)
+
+
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+def curve_panels(
+    panels: Mapping[str, Mapping[str, Line]],
+    *,
+    across: str,
+    up: str,
+    marks: Mapping[str, Mapping[str, Line]] | None = None,
+) -> Picture:
+    """Lines, each over an x of its own, in panels side by side on one scale; `marks` are single points."""
+    figure = Figure(figsize=(0.9 + 3.4 * len(panels) if len(panels) > 1 else 6.4, 3.8))
+    for number, (axes, (title, lines)) in enumerate(
+        zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True)
+    ):
+        for (label, (x, y)), (colour, _, style) in zip(lines.items(), MARKED, strict=False):
+            axes.plot(x, y, color=colour, linestyle=style, linewidth=1.8, label=label)
+        for (label, (x, y)), (colour, marker, _) in zip(
+            (marks or {}).get(title, {}).items(), reversed(MARKED), strict=False
+        ):
+            axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
+        axes.set_title(title, fontsize=11, color=INK)
+        axes.grid(axis="y", color=QUIET, alpha=0.25)
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+        _plain(axes, across, up if number == 0 else "")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    return Picture(figure)

@@ -22,7 +22,7 @@ import torch
 
 from nexttoken.lab import checkpoints
 
-MODULES = ("chain",)  # of `lab`, in which recipes stand
+MODULES = ("chain", "reinforcement_results")  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 
 
