@@ -213,7 +213,7 @@ def test_a_high_price_keeps_the_policy_where_it_was(sft):
 
 def test_dpo_makes_the_chosen_likelier_than_the_rejected(sft):
     comparisons = preferences.compare(sft, 64, seed=6)
-    policy, losses = rl.dpo(sft, comparisons, seed=1, epochs=3)
+    policy, losses = rl.dpo(sft, comparisons, seed=1, beta=0.1, rate=3e-4, epochs=3)
     assert losses[0] == pytest.approx(np.log(2), abs=1e-4)
     assert sum(losses[-2:]) / 2 < 0.66
     assert not torch.equal(numbers(policy), numbers(sft))

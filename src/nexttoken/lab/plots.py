@@ -124,6 +124,9 @@ def attention_map(
     weights: Float[Tensor, "queries keys"] | Mapping[str, Float[Tensor, "queries keys"]],
     queries: Sequence[str],
     keys: Sequence[str] | None = None,
+    *,
+    across: str = "is asked",
+    down: str = "asks",
 ) -> Picture:
     """Who looks at whom: one row for each token that asks, darker where its weight is larger.
 
@@ -145,7 +148,7 @@ def attention_map(
         axes.set_yticks(range(len(queries)), queries if number == 0 else [""] * len(queries))
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
-        _plain(axes, "is asked", "asks" if number == 0 else "")
+        _plain(axes, across, down if number == 0 else "")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(title, fontsize=11, color=INK, y=-0.02, va="top")

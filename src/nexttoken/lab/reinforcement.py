@@ -231,8 +231,8 @@ def dpo(
     start: GPT,
     on: Comparisons,
     seed: int,
-    beta: float = 0.1,
-    rate: float = 3e-4,
+    beta: float = 0.3,
+    rate: float = 1e-4,
     batch: int = 32,
     epochs: int = 2,
 ) -> tuple[GPT, list[float]]:

@@ -19,7 +19,7 @@ from nexttoken.lab import checkpoints, desk, finetuning, preferences, pretrainin
 from nexttoken.lab import reinforcement as rl
 from nexttoken.lab.chain import SEEDS, exam, journal, reward_model, unseen
 from nexttoken.lab.preferences import Comparisons
-from nexttoken.lab.recipes import recipe, rounded
+from nexttoken.lab.recipes import recipe, result, rounded
 from nexttoken.lab.sampling import Answers
 from nexttoken.lab.village import gold, texts
 from nexttoken.lab.village.law import TOPICS
@@ -72,6 +72,14 @@ def at_a_price(price: float) -> dict[str, Any]:
     }
 
 
+def priced_runs(width: int = 10) -> dict[str, Any]:
+    """All of them for the slider in the page, with iterations to be smoothed over."""
+    runs = [{"price": price, **result(f"price-{price:g}")} for price in PRICES]
+    questions = [texts.question(case) for case in a_dozen_questions()[:4]]
+    sft = result("family-0")["gold"]["sft"]
+    return {"runs": runs, "questions": questions, "sft": sft, "width": width, "start": PRICES.index(0.02)}
+
+
 @torch.no_grad()
 def measured(policy: GPT, sft: GPT, judge: RewardModel, before: Tensor) -> dict[str, float]:
     """In the exam: the gold score, what the judge pays, the distance from SFT, and the wins over it."""
@@ -102,14 +110,20 @@ def algorithms(seed: int) -> dict[str, Any]:
     sft = checkpoints.load(f"sft-{seed}", READY_MADE)
     judge = checkpoints.load_reward_model(f"reward-{seed}", READY_MADE)
     before = exam(sft)
-    found = {"PPO": measured(checkpoints.load(f"ppo-{seed}", READY_MADE), sft, judge, before)}
-    for name, kind in (("RLOO", "leave one out"), ("GRPO", "group")):
-        policy, run = rl.in_groups(sft, rl.paid_by(judge), seed, rl.Groups(advantages=kind))
+    found: dict[str, dict[str, Any]] = {
+        "PPO": {**measured(checkpoints.load(f"ppo-{seed}", READY_MADE), sft, judge, before)}
+    }
+    for name, settings in {
+        "RLOO": rl.Groups(advantages="leave one out"),
+        "GRPO": rl.Groups(advantages="group"),
+        "GRPO, ten times the price": rl.Groups(advantages="group", kl_coefficient=0.2),
+    }.items():
+        policy, run = rl.in_groups(sft, rl.paid_by(judge), seed, settings)
         found[name] = {**measured(policy, sft, judge, before), "run": journal(run)}
     comparisons = preferences.compare(sft, 960, seed)
-    for beta in (0.1, 0.02):
-        policy, losses = rl.dpo(sft, comparisons, seed, beta)
-        found[f"DPO {beta:g}"] = {**measured(policy, sft, judge, before), "losses": rounded(losses)}
+    for name, beta, rate in (("DPO", 0.3, 1e-4), ("DPO, larger steps", 0.1, 3e-4)):
+        policy, losses = rl.dpo(sft, comparisons, seed, beta, rate)
+        found[name] = {**measured(policy, sft, judge, before), "losses": rounded(losses)}
     return found
 
 
@@ -121,7 +135,8 @@ def controls() -> dict[str, Any]:
     sft = checkpoints.load("sft-0", READY_MADE)
     judge = checkpoints.load_reward_model("reward-0", READY_MADE)
     free = replace(PRICED, kl_coefficient=0.0)
-    before, found = exam(sft), {}
+    before = exam(sft)
+    found: dict[str, dict[str, Any]] = {}
     in_gold = rl.paid_in_gold(before.mean().item(), before.std().item())
     for name, score, settings in (
         ("gold pays", in_gold, free),

@@ -83,7 +83,7 @@ def train(
 ) -> tuple[Table, list[float]]:
     """Learn from sampled answers; the policy, and how far it was from the best one in each iteration."""
     policy, values = Table(reference.scores.detach()), nn.Parameter(torch.zeros(5))
-    steps = torch.optim.Adam([{"params": policy.parameters()}, {"params": [values]}], lr=0.05)
+    steps = torch.optim.Adam([*policy.parameters(), values], lr=0.05)
     calmer = torch.optim.lr_scheduler.LinearLR(steps, 1.0, 0.02, iterations)
     generator = torch.Generator().manual_seed(seed)
     goal, far = best(reference.answers(), rewards(), beta), []
