@@ -85,7 +85,7 @@
         if (i !== chosen) area.append(drawn("path", { d: path(line, between, wide, high) }));
       });
       area.append(drawn("path", { d: path(lines[chosen], between, wide, high), class: "chosen" }));
-      area.append(drawn("text", { x: wide, y: high + 18, "text-anchor": "end" }, "iteration 1 to 80"));
+      area.append(drawn("text", { x: wide, y: high + 18, "text-anchor": "end" }, "60 iterations"));
       picture.append(area);
       return picture;
     }

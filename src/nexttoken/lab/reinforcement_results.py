@@ -54,8 +54,8 @@ def same_questions() -> dict[str, Any]:
 
 # --- the price of the distance ---------------------------------------------------------------------
 
-PRICES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.3)
-PRICED = rl.PPO(iterations=80)
+PRICES = (0.0, 0.005, 0.02, 0.1, 0.4)
+PRICED = rl.PPO(iterations=60)
 
 
 def at_a_price(price: float) -> dict[str, Any]:
