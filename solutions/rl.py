@@ -113,9 +113,9 @@ def clipped_value_loss(
 
 
 def entropy(logits: Float[Tensor, "batch time vocab"], mask: Bool[Tensor, "batch time"]) -> Float[Tensor, ""]:
-    log_probs = logits.masked_fill(~mask.unsqueeze(-1), 0.0).log_softmax(dim=-1)
+    log_probs = logits[mask].log_softmax(dim=-1)  # one row for every position that counts
     log_probs = log_probs.clamp(min=torch.finfo(logits.dtype).min)  # since 0 times -inf is NaN
-    return masked_mean(-(log_probs.exp() * log_probs).sum(dim=-1), mask)
+    return -(log_probs.exp() * log_probs).sum() / max(len(log_probs), 1)
 
 
 def update_kl_coefficient(coefficient: float, kl: float, target: float, horizon: int, batch: int) -> float:

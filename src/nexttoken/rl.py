@@ -41,7 +41,7 @@ def masked_mean(
 
     Where nothing is allowed the mean is 0. What lies outside the mask is ignored, even if it is NaN.
 
-    Source: Huang et al. 2024, section 3 (what follows the end of an answer must not count).
+    Source: Huang et al. 2024 (what follows the end of an answer must not count).
 
     >>> x, mask = torch.tensor([[1.0, 3.0, 100.0]]), torch.tensor([[True, True, False]])
     >>> masked_mean(x, mask), masked_mean(x, mask, dim=1)
@@ -80,7 +80,7 @@ def penalised_rewards(
     mask: Bool[Tensor, "batch time"],
     kl_coefficient: float,
 ) -> Float[Tensor, "batch time"]:
-    r"""The reward of every token: a small price for straying, and at the end of the answer its score.
+    r"""The reward of every token: minus a price for straying, and at the end of the answer its score.
 
     $$r_t = -\beta \, (\log \pi(y_t) - \log \pi_{ref}(y_t)) \; [\, + \text{ score, if } y_t \text{ is the last} \,]$$
 
@@ -217,7 +217,7 @@ def clipped_value_loss(
     $V^{clip}$ is `values`, held within `clip` of `old_values`. The mean runs over the mask. What lies
     outside it is ignored, even if it is NaN: neither the loss nor the gradient of `values` may become NaN.
 
-    Source: Engstrom et al. 2020, section 3.
+    Source: Engstrom et al. 2020 (value function clipping).
 
     >>> one, here = torch.ones(1, 1), torch.tensor([[True]])
     >>> clipped_value_loss(4 * one, 0 * one, 4 * one, here, clip=1.0)  # right, but it moved by 4 at once
@@ -250,8 +250,8 @@ def update_kl_coefficient(coefficient: float, kl: float, target: float, horizon:
     $$\beta \leftarrow \beta \left(1 + e \cdot \text{batch} / \text{horizon}\right) \qquad
     e = \operatorname{clip}\left(\frac{\text{KL}}{\text{target}} - 1, \; -0.2, \; 0.2\right)$$
 
-    `batch` answers have been judged since the last change; after `horizon` of them the price has changed
-    by a fifth at most, or little more.
+    `batch` answers have been judged since the last change. In the course of `horizon` answers the price
+    changes by about a fifth at most.
 
     Source: Ziegler et al. 2019, section 2.2.
 
