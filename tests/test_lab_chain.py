@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from nexttoken.lab import checkpoints, desk, finetuning, preferences, pretraining, recipes
+from nexttoken.lab import chain, checkpoints, desk, finetuning, preferences, pretraining, recipes
 from nexttoken.lab import reinforcement as rl
 from nexttoken.lab.sampling import Answers
 from nexttoken.lab.training import Optimiser, Plan
@@ -45,12 +45,12 @@ def test_both_optimisers_take_the_same_steps():
     ids = next(pretraining.batches(pretraining.documents(20, 1), 4, 1))
     ends = []
     for kernels in (YOURS, READY_MADE):
-        model = tiny(kernels=kernels)
+        model = tiny(kernels=kernels).double()  # Adam makes steps even of the rounding errors of a 0
         optimiser = Optimiser(model.parameters(), plan, kernels)
         losses = [optimiser.step(pretraining.loss(model, ids)) for _ in range(plan.steps)]
         assert losses[-1] < losses[0]
         ends.append(numbers(model))
-    assert_close(*ends, atol=1e-4, rtol=0)
+    assert_close(*ends, atol=1e-6, rtol=0)
 
 
 def test_a_document_stands_in_one_row_and_every_document_comes_once_an_epoch():
@@ -247,7 +247,7 @@ def test_every_recipe_has_its_numbers_and_no_numbers_are_left_over():
 
 def test_a_shipped_model_carries_the_recipe_that_is_in_the_code():
     for seed in range(3):
-        for name, plan in (("base", pretraining.PLAN), ("sft", finetuning.PLAN), ("ppo", rl.PPO())):
+        for name, plan in (("base", pretraining.PLAN), ("sft", finetuning.PLAN), ("ppo", chain.FULL)):
             recipe = checkpoints.about(f"{name}-{seed}")["recipe"]
             assert recipe == json.loads(json.dumps({"seed": seed, **vars(plan)})), name
 
