@@ -285,7 +285,7 @@ def curve_panels(
     marks: Mapping[str, Mapping[str, Line]] | None = None,
 ) -> Picture:
     """Lines, each over an x of its own, in panels side by side on one scale; `marks` are single points."""
-    figure = Figure(figsize=(0.9 + 3.4 * len(panels) if len(panels) > 1 else 6.4, 3.8))
+    figure = Figure(figsize=({1: 6.4, 2: 7.6}.get(len(panels), 0.9 + 2.6 * len(panels)), 3.8))
     for number, (axes, (title, lines)) in enumerate(
         zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True)
     ):

@@ -102,6 +102,26 @@ def distance(answers: Answers, reference: GPT) -> Float[Tensor, " batch"]:
     return answers.log_probs.sum(dim=1) - window.log_probs(reference, answers.ids).sum(dim=1)
 
 
+# --- a judge that pays, and gold ---------------------------------------------------------------------
+
+
+def smooth(numbers: Sequence[float], width: int = 10) -> Float[Tensor, " fewer"]:
+    """The mean of each `width` iterations on end."""
+    return torch.tensor(numbers).unfold(0, width, 1).mean(dim=1)
+
+
+def path(run: dict[str, list[float]], of: str = "gold", width: int = 10) -> tuple[Tensor, Tensor]:
+    """The root of the distance, and gold (or the proxy) there, for each `width` iterations on end."""
+    return smooth(run["kl"], width).clamp(min=1e-3).sqrt(), smooth(run[of], width)
+
+
+def fitted(far: Float[Tensor, " points"], gold: Float[Tensor, " points"]) -> Float[Tensor, " points"]:
+    """The nearest curve of the form d (alpha - beta log d) (Gao et al. 2023)."""
+    terms = torch.stack([far, -far * far.log()], dim=1)  # linear in alpha and beta
+    curve: Tensor = terms @ torch.linalg.lstsq(terms, gold.unsqueeze(1)).solution
+    return curve.squeeze(1)
+
+
 # --- other ways to learn from as many answers ------------------------------------------------------
 
 
