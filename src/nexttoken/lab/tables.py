@@ -8,19 +8,19 @@ Cell = str | float | None
 def table(rows: Sequence[Sequence[Cell]], digits: int = 2) -> None:
     """Print rows as columns: words to the left, numbers to the right, with so many digits.
 
-    >>> table([("", "paper", "here"), ("gold", None, 7.125), ("nats", "few", 3)])
+    >>> table([("", "paper", "here"), ("gold", None, 7.125), ("nats", "few", 12)])
           paper  here
     gold         7.12
-    nats  few       3
+    nats  few      12
     """
     texts = [[_text(cell, digits) for cell in row] for row in rows]
-    is_number = [[isinstance(cell, int | float) for cell in row] for row in rows]
     columns = range(max(map(len, texts)))
     widths = [max(len(row[i]) for row in texts if i < len(row)) for i in columns]
-    for words, numbers in zip(texts, is_number, strict=True):
+    of_numbers = [any(isinstance(row[i], int | float) for row in rows if i < len(row)) for i in columns]
+    for row in texts:
         placed = [
-            text.rjust(width) if number else text.ljust(width)
-            for text, number, width in zip(words, numbers, widths, strict=False)
+            text.rjust(width) if numbers else text.ljust(width)
+            for text, width, numbers in zip(row, widths, of_numbers, strict=False)
         ]
         print("  ".join(placed).rstrip())
 
