@@ -135,7 +135,7 @@ def algorithms(seed: int) -> dict[str, Any]:
     for name, settings in {
         "RLOO": rl.Groups(advantages="leave one out"),
         "GRPO": rl.Groups(advantages="group"),
-        "GRPO, ten times the price": rl.Groups(advantages="group", kl_coefficient=0.2),
+        "GRPO, price 0.2": rl.Groups(advantages="group", kl_coefficient=0.2),
     }.items():
         policy, run = rl.in_groups(sft, rl.paid_by(judge), seed, settings)
         found[name] = {**measured(policy, sft, judge, before), "run": journal(run)}
