@@ -163,7 +163,7 @@ def test_the_log_probabilities_of_the_window_are_those_at_which_tokens_were_chos
     """What PPO holds fixed as "old" is what the policy itself says, before the first step."""
     model = tiny()
     answers = desk.ask(model, desk.cases(8, 1), seed=2)
-    window = rl._Window.of(answers)
+    window = rl.Window.of(answers)
     with torch.no_grad():
         found = window.log_probs(model, answers.ids)
     assert_close(found, answers.log_probs[:, window.start :], atol=1e-5, rtol=0)
@@ -174,7 +174,7 @@ def test_a_value_belongs_to_the_text_before_the_token():
     with torch.no_grad():
         model.weight += 1
     answers = desk.ask(model.trunk, desk.cases(3, 1), seed=2)
-    window = rl._Window.of(answers)
+    window = rl.Window.of(answers)
     values, everywhere = window.values(model, answers.ids), model.everywhere(answers.ids)
     assert_close(values[:, 1:], everywhere[:, window.start : -1])
 
@@ -213,7 +213,7 @@ def test_a_high_price_keeps_the_policy_where_it_was(sft):
 
 def test_dpo_makes_the_chosen_likelier_than_the_rejected(sft):
     comparisons = preferences.compare(sft, 64, seed=6)
-    policy, losses = rl.dpo(sft, comparisons, seed=1, epochs=3)
+    policy, losses = rl.dpo(sft, comparisons, seed=1, beta=0.1, rate=3e-4, epochs=3)
     assert losses[0] == pytest.approx(np.log(2), abs=1e-4)
     assert sum(losses[-2:]) / 2 < 0.66
     assert not torch.equal(numbers(policy), numbers(sft))

@@ -213,6 +213,9 @@ def attention_map(
     weights: Float[Tensor, "queries keys"] | Mapping[str, Float[Tensor, "queries keys"]],
     queries: Sequence[str],
     keys: Sequence[str] | None = None,
+    *,
+    across: str = "is asked",
+    down: str = "asks",
 ) -> Picture:
     """Who looks at whom: one row for each token that asks, darker where its weight is larger.
 
@@ -234,7 +237,7 @@ def attention_map(
         axes.set_yticks(range(len(queries)), queries if number == 0 else [""] * len(queries))
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
-        _plain(axes, "is asked", "asks" if number == 0 else "")
+        _plain(axes, across, down if number == 0 else "")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(title, fontsize=11, color=INK, y=-0.02, va="top")
@@ -356,5 +359,35 @@ def head_maps(maps: Float[Tensor, "layers heads time time"], tokens: Sequence[st
             _plain(axes, "is asked" if layer == layers - 1 else "", "asks" if head == 0 else "")
             axes.tick_params(length=0)
             axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=11, color=INK)
+    figure.tight_layout()
+    return Picture(figure)
+
+
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+def curve_panels(
+    panels: Mapping[str, Mapping[str, Line]],
+    *,
+    across: str,
+    up: str,
+    marks: Mapping[str, Mapping[str, Line]] | None = None,
+) -> Picture:
+    """Lines, each over an x of its own, in panels side by side on one scale; `marks` are single points."""
+    figure = Figure(figsize=({1: 6.4, 2: 7.6}.get(len(panels), 0.9 + 2.6 * len(panels)), 3.8))
+    for number, (axes, (title, lines)) in enumerate(
+        zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True)
+    ):
+        for (label, (x, y)), (colour, _, style) in zip(lines.items(), MARKED, strict=False):
+            axes.plot(x, y, color=colour, linestyle=style, linewidth=1.8, label=label)
+        for (label, (x, y)), (colour, marker, _) in zip(
+            (marks or {}).get(title, {}).items(), reversed(MARKED), strict=False
+        ):
+            axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
+        axes.set_title(title, fontsize=11, color=INK)
+        axes.grid(axis="y", color=QUIET, alpha=0.25)
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+        _plain(axes, across, up if number == 0 else "")
+        axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return Picture(figure)

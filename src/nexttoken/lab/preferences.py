@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nexttoken.lab import desk
@@ -14,7 +14,7 @@ from nexttoken.lab.sampling import Answers
 from nexttoken.lab.training import Plan, fit
 from nexttoken.lab.village import texts
 from nexttoken.models import GPT, RewardModel
-from nexttoken.reward_model import normalise_rewards, ranking_loss, ranking_to_pairs
+from nexttoken.reward_model import normalise_rewards, preference_loss, ranking_loss, ranking_to_pairs
 from nexttoken.sft import pad_batch
 
 NOISE = 0.3  # scale of the labelers' Gumbel noise, in gold points: they agree with gold on 97 % of pairs
@@ -104,11 +104,18 @@ def joined(first: Comparisons, second: Comparisons) -> Comparisons:
 
 
 def train(
-    start: GPT, on: Comparisons, seed: int, epochs: int = EPOCHS, least_steps: int = LEAST_STEPS
+    start: GPT,
+    on: Comparisons,
+    seed: int,
+    epochs: int = EPOCHS,
+    least_steps: int = LEAST_STEPS,
+    *,
+    ties: bool = True,
 ) -> tuple[RewardModel, list[float]]:
     """A reward model that begins as a copy of `start`, and the loss of each step.
 
-    All pairs of a prompt are in one batch (Ouyang et al. 2022, section 3.5).
+    All pairs of a prompt are in one batch (Ouyang et al. 2022, section 3.5). Without `ties`, nothing is
+    learned from two answers that are equally good, whichever of them the ranking puts first.
     """
     model = RewardModel(copy.deepcopy(start))
     size = min(BATCH, len(on))
@@ -116,11 +123,33 @@ def train(
     plan = Plan(steps, size, PEAK, warmup=10, weight_decay=0.01)
 
     def loss(batch: Int[Tensor, " prompts"]) -> Tensor:
-        return ranking_loss(rewards(model, on, batch), on.rankings[batch])
+        if ties:
+            return ranking_loss(rewards(model, on, batch), on.rankings[batch])
+        better, worse = (
+            pair[told_apart(on, batch)] for pair in _in_pairs(rewards(model, on, batch), on, batch)
+        )
+        return preference_loss(better, worse)
 
     order = _orders(len(on), size, seed)
     losses = fit(model.parameters(), order, loss, plan, label="reward model", kernels=model.kernels)
     return model, losses
+
+
+def _in_pairs(
+    numbers: Float[Tensor, "some answers"], of: Comparisons, which: Int[Tensor, " some"] | slice
+) -> tuple[Float[Tensor, "some pairs"], Float[Tensor, "some pairs"]]:
+    """A number for each answer, as all pairs of a prompt: of those that were ranked better, and worse."""
+    best_first = numbers.gather(1, of.rankings[which])
+    first, second = torch.tensor(ranking_to_pairs(list(range(numbers.shape[1])))).T
+    return best_first[:, first], best_first[:, second]
+
+
+def told_apart(
+    of: Comparisons, which: Int[Tensor, " some"] | slice = slice(None)
+) -> Bool[Tensor, "some pairs"]:
+    """Which pairs are not equally good, so that there is something to rank."""
+    better, worse = _in_pairs(of.gold[which], of, which)
+    return better != worse
 
 
 def _orders(count: int, size: int, seed: int) -> Iterator[Int[Tensor, " size"]]:

@@ -27,6 +27,7 @@ MODULES = (
     "transformer_results",
     "judging",
     "finetuning_results",
+    "reinforcement_results",
 )  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 

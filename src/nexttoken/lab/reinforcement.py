@@ -106,14 +106,14 @@ def paid_in_gold(mean: float, deviation: float) -> Score:
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """The answers of a batch without the columns in which nobody answers yet."""
 
     start: int  # column from which on the logits are needed: the one before the first answer
     mask: Bool[Tensor, "batch window"]
 
     @classmethod
-    def of(cls, answers: Answers) -> "_Window":
+    def of(cls, answers: Answers) -> "Window":
         start = int(answers.is_answer.any(dim=0).nonzero().min()) - 1
         return cls(start, answers.is_answer[:, start:])
 
@@ -124,8 +124,8 @@ class _Window:
         found = token_log_probabilities(logits, ids[:, self.start :])
         return found.masked_fill(~self.mask, 0.0)
 
-    def rows(self, which: Int[Tensor, " some"]) -> "_Window":
-        return _Window(self.start, self.mask[which])
+    def rows(self, which: Int[Tensor, " some"]) -> "Window":
+        return Window(self.start, self.mask[which])
 
     def values(self, model: RewardModel, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch window"]:
         """What is expected when each token is about to be written: the value after the one before."""
@@ -149,7 +149,7 @@ def ppo(
     for iteration in progress.steps(settings.iterations, "PPO"):
         cases = [texts.Case.drawn(random, topics) for _ in range(settings.prompts)]
         answers = desk.ask(policy, cases, seed=int(random.integers(2**31)))
-        window = _Window.of(answers)
+        window = Window.of(answers)
         mask, old = window.mask, answers.log_probs[:, window.start :]
         with torch.no_grad():
             base = window.log_probs(reference, answers.ids)
@@ -198,7 +198,7 @@ def in_groups(
             case for _ in range(settings.prompts) for case in [texts.Case.drawn(random)] * settings.answers
         ]
         answers = desk.ask(policy, cases, seed=int(random.integers(2**31)))
-        window = _Window.of(answers)
+        window = Window.of(answers)
         mask, old = window.mask, answers.log_probs[:, window.start :]
         with torch.no_grad():
             base = window.log_probs(start, answers.ids)
@@ -231,8 +231,8 @@ def dpo(
     start: GPT,
     on: Comparisons,
     seed: int,
-    beta: float = 0.1,
-    rate: float = 3e-4,
+    beta: float = 0.3,
+    rate: float = 1e-4,
     batch: int = 32,
     epochs: int = 2,
 ) -> tuple[GPT, list[float]]:
