@@ -50,7 +50,7 @@ def test_both_optimisers_take_the_same_steps():
         losses = [optimiser.step(pretraining.loss(model, ids)) for _ in range(plan.steps)]
         assert losses[-1] < losses[0]
         ends.append(numbers(model))
-    assert_close(*ends, atol=1e-6, rtol=0)
+    assert_close(*ends, atol=1e-5, rtol=0)  # torch adds an epsilon to the norm when it clips
 
 
 def test_a_document_stands_in_one_row_and_every_document_comes_once_an_epoch():

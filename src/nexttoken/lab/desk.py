@@ -36,6 +36,12 @@ def ask(model: GPT, of: Sequence[texts.Case], seed: int = 5, temperature: float 
     return sampling.sample(model, prompts, sampling.at_random(seed, temperature), LONGEST_ANSWER)
 
 
+def dialogue(question: str, answer: str) -> list[int]:
+    """The ids of a question with a finished answer, as the models read them."""
+    text = f"{texts.QUESTION_MARK} {question} {texts.ANSWER_MARK} {answer}"
+    return [*english().encode(text), english().end]
+
+
 def read(answers: sampling.Answers) -> list[tuple[str, bool]]:
     """What was written, in words, and whether the writer ended it by itself."""
     vocabulary, found = english(), []

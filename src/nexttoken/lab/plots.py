@@ -126,6 +126,63 @@ def _plain(axes: Axes, across: str = "", up: str = "") -> None:
     axes.spines[:].set_color(QUIET)
 
 
+def measured(
+    series: Mapping[str, Sequence[tuple[float, float, float, float]]],
+    *,
+    across: str,
+    up: str,
+    doubling: bool = False,
+    diagonal: bool = False,
+    line: tuple[str, float] | None = None,
+) -> Picture:
+    """Points with their intervals, (x, low, value, high), each series joined by a line.
+
+    With `doubling` equal factors of x are equally wide; with `diagonal` a thin line says where y is x, and
+    with `line` another one where y has a value that has a name.
+    """
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    if diagonal:
+        axes.axline((0.5, 0.5), slope=1, color=QUIET, linewidth=1, linestyle=":")
+    if line is not None:
+        axes.axhline(line[1], color=QUIET, linewidth=1, linestyle=":")
+        axes.annotate(
+            line[0], (0, line[1]), (4, 3), axes.get_yaxis_transform(), textcoords="offset points", color=INK
+        )
+    for (label, points), (colour, marker, style) in zip(series.items(), MARKED, strict=False):
+        x, low, middle, high = zip(*points, strict=True)
+        axes.vlines(x, low, high, color=colour, linewidth=2, alpha=0.6)
+        axes.plot(x, middle, color=colour, marker=marker, linestyle=style, label=label)
+    if doubling:
+        axes.set_xscale("log", base=2)
+        places = sorted({x for points in series.values() for x, *_ in points})
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.minorticks_off()
+    axes.grid(axis="y", color=QUIET, alpha=0.25)
+    if any(series):
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
+def histograms(groups: Mapping[str, Float[Tensor, " values"]], *, across: str, bins: int = 30) -> Picture:
+    """How often each value occurs, the groups over each other: one filled, the next as outlines."""
+    figure = Figure(figsize=(6.4, 3.6))
+    axes = figure.subplots()
+    together = torch.cat(list(groups.values()))
+    edges = torch.linspace(together.min().item(), together.max().item(), bins + 1).tolist()
+    for number, ((label, values), (colour, _, style)) in enumerate(zip(groups.items(), MARKED, strict=False)):
+        form = {"histtype": "stepfilled", "alpha": 0.35} if number == 0 else {"histtype": "step"}
+        axes.hist(
+            values.tolist(), bins=edges, color=colour, linestyle=style, linewidth=2, label=label, **form
+        )
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, "how many")
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
 def attention_map(
     weights: Float[Tensor, "queries keys"] | Mapping[str, Float[Tensor, "queries keys"]],
     queries: Sequence[str],

@@ -22,7 +22,7 @@ import torch
 
 from nexttoken.lab import checkpoints
 
-MODULES = ("chain", "finetuning_results")  # of `lab`, in which recipes stand
+MODULES = ("chain", "judging", "finetuning_results")  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 
 
