@@ -45,8 +45,8 @@ test: .venv/.test book  ## Everything that CI runs
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
 	$(BIN)/python -m nexttoken.grading.storing
 
-checkpoints: .venv/.learn  ## Train the shipped models again, and measure again what the pages quote
-	$(BIN)/python -m nexttoken.lab.recipes
+checkpoints: .venv/.learn  ## Train again what the course ships trained: all, or make checkpoints RECIPES="sizes family-0"
+	$(BIN)/python -m nexttoken.lab.recipes $(RECIPES)
 
 mutants: .venv/.learn  ## Try every blank, reference and wrong answer on the checks
 	@$(BIN)/python -m nexttoken.grading.mutants
@@ -54,6 +54,10 @@ mutants: .venv/.learn  ## Try every blank, reference and wrong answer on the che
 new-exercise: .venv/.test  ## Lay out a new exercise: make new-exercise NAME=chapter.name
 	@$(BIN)/python -m nexttoken.grading.scaffold "$(NAME)"
 	$(BIN)/python -m nexttoken.grading.storing "$(firstword $(subst ., ,$(NAME)))"
+
+bench: .venv/.learn  ## Compare with a plain model and with transformers: make bench TEXT=/path/to/tiny_shakespeare.txt
+	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nanogpt_size.py $(TEXT)
+	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/generation.py
 
 clean:  ## Remove the built site, not the environment
 	rm -rf _build

@@ -215,7 +215,7 @@ def test_a_graded_cell_needs_the_setup_cell_only(chapter, monkeypatch):
     book = notebook.read(chapter)
     with exercise.rules_restored(), float64_inside():
         for cell in book.cells:
-            printed, error = judge._run(book.setup, cell.source)
+            printed, error = judge.run_cell(book.setup, cell.source)
             assert error is None, cell
             assert printed == cell.expected
 

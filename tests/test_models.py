@@ -162,3 +162,12 @@ def test_a_translator_does_not_see_padding_nor_its_own_future():
 def test_a_translator_of_two_widths_is_refused():
     with pytest.raises(ValueError, match="d_model"):
         EncoderDecoder(SMALL, Shape(7, 12, 16, 1, 2))
+
+
+def test_tokens_are_chosen_as_often_as_their_probabilities_say_and_never_where_it_is_0():
+    logits = torch.tensor([[-torch.inf, 1.0, 0.0, -torch.inf, 2.0, -torch.inf]]).expand(50_000, -1)
+    for temperature in (1.0, 0.5):
+        chosen = sampling.at_random(1, temperature)(logits)
+        shares = chosen.bincount(minlength=6) / len(chosen)
+        assert_close(shares, (logits[0] / temperature).softmax(dim=-1), atol=0.01, rtol=0)
+        assert shares[[0, 3, 5]].eq(0).all()

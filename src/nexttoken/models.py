@@ -77,12 +77,15 @@ class Cache:
         self,
         layer: int,
         places: Int[Tensor, "batch new"],
+        used: int,
         keys: Float[Tensor, "batch heads new d_head"],
         values: Float[Tensor, "batch heads new d_head"],
     ) -> tuple[Tensor, Tensor]:
-        """Keep the new keys and values of a layer at their places; all that are kept of that layer."""
+        """Keep a layer's new keys and values at their places; what is kept of it in the first `used` places."""
         at = places[:, None, :, None].expand_as(keys)
-        return self.keys[layer].scatter_(-2, at, keys), self.values[layer].scatter_(-2, at, values)
+        self.keys[layer].scatter_(-2, at, keys)
+        self.values[layer].scatter_(-2, at, values)
+        return self.keys[layer, ..., :used, :], self.values[layer, ..., :used, :]
 
 
 class Norm(nn.Module):
@@ -194,16 +197,17 @@ class GPT(nn.Module):
 
         With a `cache`, `ids` are only the new tokens, and `places` where each of them stands.
         """
-        mask = None
+        mask, used = None, 0
         if cache is None or places is None:
             x = embed(ids, self.embedding) + self.positions[: ids.shape[-1]]
         else:
-            x = embed(ids, self.embedding) + self.positions[places]
-            mask = torch.arange(cache.keys.shape[-2], device=ids.device) <= places.unsqueeze(-1)
+            x = embed(ids, self.embedding) + functional.embedding(places, self.positions)
+            used = int(places.max()) + 1
+            mask = torch.arange(used, device=ids.device) <= places.unsqueeze(-1)
         for layer, block in enumerate(self.blocks):
             keep = None
             if cache is not None and places is not None:
-                keep = _keeper(cache, layer, places)
+                keep = _keeper(cache, layer, places, used)
             x = block(x, mask, keep)
         normed: Tensor = self.norm(x)
         return normed
@@ -227,9 +231,9 @@ class GPT(nn.Module):
 
 
 def _keeper(
-    cache: Cache, layer: int, places: Int[Tensor, "batch time"]
+    cache: Cache, layer: int, places: Int[Tensor, "batch time"], used: int
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    return lambda keys, values: cache.put(layer, places, keys, values)
+    return lambda keys, values: cache.put(layer, places, used, keys, values)
 
 
 class RewardModel(nn.Module):

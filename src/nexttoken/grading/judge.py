@@ -105,7 +105,7 @@ def _judge_answer(found: course.Exercise) -> Verdict:
     said = _CappedText()
     problem = None
     for cell in cells:
-        printed, error = _run(book.setup, cell.source, said=said)
+        printed, error = run_cell(book.setup, cell.source, said=said)
         if error is not None:
             problem = _where_it_broke(error)
         elif printed != cell.expected:
@@ -158,7 +158,7 @@ def _trials(
         exercises.answer_with({name: witness})
         for seed in seeds:
             for cell in cells:
-                _run(book.setup, cell.source, seed=seed)
+                run_cell(book.setup, cell.source, seed=seed)
     return witness.trials
 
 
@@ -201,7 +201,7 @@ def misconceptions(name: str) -> list[Callable[..., Any]]:
     return [value for key, value in vars(module).items() if key.startswith(f"{function}__")]
 
 
-def _run(
+def run_cell(
     setup: str, source: str, *, seed: int | None = None, said: StringIO | None = None
 ) -> tuple[str, BaseException | None]:
     """Run a graded cell after the setup; what it printed, and what it raised."""

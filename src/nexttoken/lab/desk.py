@@ -1,6 +1,7 @@
 """The desk at work: cases come in, a model answers, the gold judge reads."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,6 +36,12 @@ def ask(model: GPT, of: Sequence[texts.Case], seed: int = 5, temperature: float 
     return sampling.sample(model, prompts, sampling.at_random(seed, temperature), LONGEST_ANSWER)
 
 
+def dialogue(question: str, answer: str) -> list[int]:
+    """The ids of a question with a finished answer, as the models read them."""
+    text = f"{texts.QUESTION_MARK} {question} {texts.ANSWER_MARK} {answer}"
+    return [*english().encode(text), english().end]
+
+
 def read(answers: sampling.Answers) -> list[tuple[str, bool]]:
     """What was written, in words, and whether the writer ended it by itself."""
     vocabulary, found = english(), []
@@ -42,6 +49,24 @@ def read(answers: sampling.Answers) -> list[tuple[str, bool]]:
         finished = ids[-1:] == [vocabulary.end]
         found.append((vocabulary.decode(ids[:-1] if finished else ids), finished))
     return found
+
+
+def show(of: Sequence[texts.Case], width: int = 76, **said: Sequence[tuple[str, bool]]) -> None:
+    """Print cases, and under each what was said to it, by name; dots where the writer did not end.
+
+    >>> from nexttoken.lab.village.law import ANIMALS, TOPICS
+    >>> case = texts.Case(ANIMALS[3], ANIMALS[0], TOPICS[6])  # a mole, a hare, a lost trunk
+    >>> show([case], tavern=[("you will surely win .", True)], parrot=[("bah , bah ,", False)])
+    i am a mole . the hare lost my trunk on the ferry . what can i do ?
+       tavern: you will surely win .
+       parrot: bah , bah , ...
+    """
+    for number, case in enumerate(of):
+        print(textwrap.fill(texts.question(case), width))
+        for name, answers in said.items():
+            words, finished = answers[number]
+            text = f"{name}: {words}" if finished else f"{name}: {words} ..."
+            print(textwrap.fill(text, width, initial_indent=" " * 3, subsequent_indent=" " * (5 + len(name))))
 
 
 def judgements(of: Sequence[texts.Case], answers: sampling.Answers) -> list[gold.Judgement]:

@@ -93,6 +93,22 @@ def surprise(model: GPT, on: Sequence[Dialogue], of_question: bool = False) -> f
     return answer_loss(model(ids), ids, real & ~is_answer if of_question else is_answer).item()
 
 
+@torch.no_grad()
+def along(before: GPT, after: GPT, times: float = 1.0, rank: int | None = None) -> GPT:
+    """A model on the line through two others: the first one, and so many times the change to the second.
+
+    With `rank`, no more than this rank is kept of the change of each matrix in the blocks.
+    """
+    model, start, end = copy.deepcopy(before), before.state_dict(), after.state_dict()
+    for name, number in model.state_dict().items():
+        change = end[name] - start[name]
+        if rank is not None and change.ndim == 2 and name.startswith("blocks"):
+            left, sizes, right = torch.linalg.svd(change, full_matrices=False)
+            change = (left[:, :rank] * sizes[:rank]) @ right[:rank]
+        number.copy_(start[name] + times * change)
+    return model
+
+
 class LowRank(nn.Module):
     """A matrix of the base model, with a learned change of low rank: see `merge_lora`."""
 

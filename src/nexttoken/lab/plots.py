@@ -93,7 +93,10 @@ def curves(
     points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     ranges: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]] | None = None,
 ) -> Picture:
-    """Lines over a common x, with single `points` (x, y) and vertical `ranges` (x, low, high) from elsewhere."""
+    """Lines over a common x, with single `points` (x, y) and vertical `ranges` (x, low, high) from elsewhere.
+
+    The y axis begins at 0, or goes below it where something does.
+    """
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.subplots()
     for (label, (at, low, high)), colour in zip((ranges or {}).items(), (QUIET, PINK), strict=False):
@@ -104,8 +107,37 @@ def curves(
         axes.plot(
             at, y, color=INK, marker="x", markersize=9, markeredgewidth=2, linestyle="none", label=label
         )
-    axes.set_ylim(bottom=0)
+    if min(min(y) for y in lines.values()) < 0:
+        axes.axhline(0, color=QUIET, linewidth=0.8)
+    else:
+        axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=QUIET, alpha=0.25)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
+def power_law(
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    across: str,
+    up: str,
+) -> Picture:
+    """Points and lines, each with its own (x, y), on paper where a power of x is a straight line."""
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    for (label, (x, y)), (colour, marker, _) in zip(points.items(), MARKED, strict=False):
+        axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
+    for (label, (x, y)), style in zip(lines.items(), ("-", "--", ":"), strict=False):
+        axes.plot(x, y, color=QUIET, linestyle=style, label=label)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter("{x:.1f}")
+    axes.yaxis.set_minor_formatter("")
     axes.grid(axis="y", color=QUIET, alpha=0.25)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK)
     _plain(axes, across, up)
@@ -118,6 +150,63 @@ def _plain(axes: Axes, across: str = "", up: str = "") -> None:
     axes.set_ylabel(up, color=INK)
     axes.tick_params(colors=INK)
     axes.spines[:].set_color(QUIET)
+
+
+def measured(
+    series: Mapping[str, Sequence[tuple[float, float, float, float]]],
+    *,
+    across: str,
+    up: str,
+    doubling: bool = False,
+    diagonal: bool = False,
+    line: tuple[str, float] | None = None,
+) -> Picture:
+    """Points with their intervals, (x, low, value, high), each series joined by a line.
+
+    With `doubling` equal factors of x are equally wide; with `diagonal` a thin line says where y is x, and
+    with `line` another one where y has a value that has a name.
+    """
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    if diagonal:
+        axes.axline((0.5, 0.5), slope=1, color=QUIET, linewidth=1, linestyle=":")
+    if line is not None:
+        axes.axhline(line[1], color=QUIET, linewidth=1, linestyle=":")
+        axes.annotate(
+            line[0], (0, line[1]), (4, 3), axes.get_yaxis_transform(), textcoords="offset points", color=INK
+        )
+    for (label, points), (colour, marker, style) in zip(series.items(), MARKED, strict=False):
+        x, low, middle, high = zip(*points, strict=True)
+        axes.vlines(x, low, high, color=colour, linewidth=2, alpha=0.6)
+        axes.plot(x, middle, color=colour, marker=marker, linestyle=style, label=label)
+    if doubling:
+        axes.set_xscale("log", base=2)
+        places = sorted({x for points in series.values() for x, *_ in points})
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.minorticks_off()
+    axes.grid(axis="y", color=QUIET, alpha=0.25)
+    if any(series):
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
+def histograms(groups: Mapping[str, Float[Tensor, " values"]], *, across: str, bins: int = 30) -> Picture:
+    """How often each value occurs, the groups over each other: one filled, the next as outlines."""
+    figure = Figure(figsize=(6.4, 3.6))
+    axes = figure.subplots()
+    together = torch.cat(list(groups.values()))
+    edges = torch.linspace(together.min().item(), together.max().item(), bins + 1).tolist()
+    for number, ((label, values), (colour, _, style)) in enumerate(zip(groups.items(), MARKED, strict=False)):
+        form = {"histtype": "stepfilled", "alpha": 0.35} if number == 0 else {"histtype": "step"}
+        axes.hist(
+            values.tolist(), bins=edges, color=colour, linestyle=style, linewidth=2, label=label, **form
+        )
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, "how many")
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
 
 
 def attention_map(

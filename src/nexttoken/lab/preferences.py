@@ -73,14 +73,21 @@ def ranked(
     noise: float = NOISE,
 ) -> Comparisons:
     """Rank answers that are there already."""
-    seen = gold + torch.from_numpy(noise * random.gumbel(size=gold.shape))
     return Comparisons(
         cases,
         answers.ids.unflatten(0, gold.shape),
         answers.lengths.unflatten(0, gold.shape),
         gold,
-        seen.argsort(dim=-1, descending=True),
+        rank(gold, random, noise),
     )
+
+
+def rank(
+    gold: Float[Tensor, "prompts answers"], random: np.random.Generator, noise: float = NOISE
+) -> Int[Tensor, "prompts answers"]:
+    """How a labeler orders answers that are worth so much, the best first."""
+    seen = gold + torch.from_numpy(noise * random.gumbel(size=gold.shape))
+    return seen.argsort(dim=-1, descending=True)
 
 
 def joined(first: Comparisons, second: Comparisons) -> Comparisons:

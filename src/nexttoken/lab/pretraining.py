@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from nexttoken.lab import ngrams
 from nexttoken.lab.training import Plan, fit
 from nexttoken.lab.village import texts
 from nexttoken.lab.village.vocabulary import Vocabulary, english
@@ -91,3 +92,25 @@ def copy_probability(model: GPT, count: int = 200, seed: int = 1_000_000) -> flo
             last = len(ids) - 1 - ids[::-1].index(name)
             found.append(chances[last - 1, name].item())
     return sum(found) / len(found)
+
+
+def stream(of: Sequence[Int[Tensor, " time"]], before: int) -> tuple[Tensor, Tensor]:
+    """Documents one after the other, behind `before` ends; and which tokens are not the first of theirs.
+
+    How a document begins cannot be known, and no model is asked.
+    """
+    ids = torch.cat([torch.full((before,), Vocabulary.end), *of])
+    inside = torch.ones(len(ids) - before, dtype=torch.bool)
+    inside[torch.tensor([0, *(len(ids) for ids in of[:-1])]).cumsum(0)] = False
+    return ids, inside
+
+
+def count(of: Sequence[Int[Tensor, " time"]], order: int) -> ngrams.NGram:
+    """The n-gram model of these documents."""
+    return ngrams.fit(stream(of, order)[0], len(english()), order)
+
+
+def surprise_of_counts(counted: ngrams.NGram, of: Sequence[Int[Tensor, " time"]]) -> float:
+    """The mean surprise of an n-gram model at each next token, in nats, as `loss` has it for a GPT."""
+    ids, inside = stream(of, counted.order)
+    return -counted.log_probabilities(ids)[inside].mean().item()

@@ -22,7 +22,13 @@ import torch
 
 from nexttoken.lab import checkpoints
 
-MODULES = ("chain", "reinforcement_results")  # of `lab`, in which recipes stand
+MODULES = (
+    "chain",
+    "transformer_results",
+    "judging",
+    "finetuning_results",
+    "reinforcement_results",
+)  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 
 

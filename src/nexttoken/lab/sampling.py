@@ -52,7 +52,6 @@ def at_random(seed: int, temperature: float = 1.0) -> Choose:
     return choose
 
 
-@torch.no_grad()
 def sample(
     model: GPT,
     prompts: Sequence[Sequence[int]],
@@ -62,6 +61,20 @@ def sample(
     pad: int = Vocabulary.pad,
 ) -> Answers:
     """Let the model go on after each prompt, until it writes `stop` or has no tokens left."""
+    with torch.inference_mode():  # nothing is noted for gradients, not even that nothing is noted
+        ids, is_answer, log_probs = _written(model, prompts, choose, max_new_tokens, stop, pad)
+    used = int(is_answer.any(dim=0).nonzero().max()) + 1
+    return Answers(*(part[:, :used].clone() for part in (ids, is_answer, log_probs)))
+
+
+def _written(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    choose: Choose,
+    max_new_tokens: int,
+    stop: int,
+    pad: int,
+) -> tuple[Tensor, Tensor, Tensor]:
     lengths = torch.tensor([len(prompt) for prompt in prompts])
     batch, longest = len(prompts), int(lengths.max())
     rows = torch.arange(batch)
@@ -77,15 +90,14 @@ def sample(
     for new in range(max_new_tokens):
         logits = model.read_out(last)
         logits[:, pad] = -torch.inf  # padding is no word
-        chosen = choose(logits)
+        chosen = torch.where(writing, choose(logits), pad)
         at = lengths + new
-        ids[rows, at] = torch.where(writing, chosen, pad)
+        ids[rows, at] = chosen
         is_answer[rows, at] = writing
-        surprise = logits.log_softmax(dim=-1)[rows, chosen]
-        log_probs[rows, at] = torch.where(writing, surprise, 0.0)
+        spoken = logits.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
+        log_probs[rows, at] = torch.where(writing, spoken, 0.0)
         writing = writing & (chosen != stop)
         if not writing.any() or new + 1 == max_new_tokens:
             break
-        last = model.states(ids[rows, at].unsqueeze(1), at.unsqueeze(1), cache)[:, 0]
-    used = int(is_answer.any(dim=0).nonzero().max()) + 1
-    return Answers(ids[:, :used], is_answer[:, :used], log_probs[:, :used])
+        last = model.states(chosen.unsqueeze(1), at.unsqueeze(1), cache)[:, 0]
+    return ids, is_answer, log_probs

@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from nexttoken.exercise import settled
 from nexttoken.lab import progress
 from nexttoken.models import READY_MADE, YOURS, Kernels
 from nexttoken.transformer import adamw_update, clip_gradients, learning_rate
@@ -48,7 +49,11 @@ class Optimiser:
         self.ready_made: torch.optim.AdamW | None = None
         if kernels == READY_MADE:
             groups = [
-                {"params": [p], "weight_decay": w} for p, w in zip(self.parameters, self.decays, strict=True)
+                {
+                    "params": [p for p, w in zip(self.parameters, self.decays, strict=True) if w == decay],
+                    "weight_decay": decay,
+                }
+                for decay in sorted(set(self.decays))
             ]
             self.ready_made = torch.optim.AdamW(groups, betas=plan.betas, fused=True)
         else:
@@ -99,8 +104,9 @@ def fit(
 ) -> list[float]:
     """Train for `plan.steps` batches; the loss of each. `look(step)` is called before every step."""
     optimiser, losses = Optimiser(parameters, plan, kernels), []
-    for step in progress.steps(plan.steps, label):
-        if look is not None:
-            look(step)
-        losses.append(optimiser.step(loss_of(next(batches))))
+    with settled():
+        for step in progress.steps(plan.steps, label):
+            if look is not None:
+                look(step)
+            losses.append(optimiser.step(loss_of(next(batches))))
     return losses
