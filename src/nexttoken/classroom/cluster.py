@@ -19,6 +19,7 @@ from nexttoken.classroom.records import Result
 if TYPE_CHECKING:
     import distributed
 
+CONNECT_SECONDS = 30.0
 LOST_WORKERS = 5  # so many workers may be lost over one submission before it is given up
 
 
@@ -32,7 +33,7 @@ class Cluster:
             raise RuntimeError("--scheduler needs Dask: pip install 'nexttoken[grade]'.") from None
         self._sandbox = sandbox
         try:
-            self._client = distributed.Client(address, timeout=30)
+            self._client = distributed.Client(address, timeout=CONNECT_SECONDS)
         except OSError:
             raise RuntimeError(f"No Dask scheduler answers at {address}.") from None
         self._futures: set[distributed.Future[Result]] = set()
