@@ -56,12 +56,10 @@ def cross_entropy(
 
 
 def parameter_count(vocab: int, context: int, d_model: int, layers: int, tied: bool = True) -> int:
-    def linear(d_in: int, d_out: int) -> int:
-        return d_in * d_out + d_out
-
     norm = 2 * d_model
-    attention = 4 * linear(d_model, d_model)
-    network = linear(d_model, 4 * d_model) + linear(4 * d_model, d_model)
+    attention = 4 * (d_model * d_model + d_model)
+    hidden = 4 * d_model
+    network = (d_model * hidden + hidden) + (hidden * d_model + d_model)
     block = norm + attention + norm + network
     tables = (vocab + context) * d_model
     return tables + layers * block + norm + (0 if tied else vocab * d_model)

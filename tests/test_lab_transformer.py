@@ -10,7 +10,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from nexttoken.lab import checkpoints, letters, numerals, plots, pretraining, runs, shakespeare
+from nexttoken.lab import (
+    letters,
+    numerals,
+    plots,
+    pretraining,
+    recipes,
+    shakespeare,
+    transformer_results,
+)
 from nexttoken.lab.inputs import Inputs
 from nexttoken.lab.training import Plan
 from nexttoken.models import GPT, READY_MADE, EncoderDecoder, Shape
@@ -185,19 +193,6 @@ def test_offline_the_kept_text_will_do(tmp_path, monkeypatch):
 # Stored runs, and models of letters
 
 
-@pytest.mark.parametrize("name", sorted(runs.RUNS))
-def test_every_run_that_can_be_repeated_is_stored(name):
-    if name == "base-0":
-        assert checkpoints.about(name)["measured"]["copy probability"] > 0.95
-    else:
-        assert runs.load(name)
-
-
-def test_a_run_that_is_not_stored_says_how_to_make_it():
-    with pytest.raises(FileNotFoundError, match='make checkpoints RUNS="sixes"'):
-        runs.load("sixes")
-
-
 class Enough(Exception):
     """Raised to end a training early."""
 
@@ -207,19 +202,19 @@ def test_the_stored_copying_is_what_the_recipe_gives():
     found = []
 
     def look(step, model):
-        if step % runs.LOOK == 0:
+        if step % transformer_results.LOOK == 0:
             found.append(pretraining.copy_probability(model, count=60))
         if len(found) == 2:
             raise Enough
 
     with pytest.raises(Enough):
         pretraining.pretrain(0, kernels=READY_MADE, look=look)
-    assert found == pytest.approx(runs.load("copying")["ours"][0]["copying"][:2], abs=5e-3)
+    assert found == pytest.approx(recipes.result("copying")["ours"][0]["copying"][:2], abs=5e-3)
 
 
 def test_the_narrow_beginning_is_gpt_2_s():
     model = GPT(Shape(50, 20, 32, 2, 2))
-    runs.draw_narrow(model, seed=1, residual_layers=4)
+    transformer_results.draw_narrow(model, seed=1, residual_layers=4)
     parts = dict(model.named_parameters())
     assert parts["embedding"].std().item() == pytest.approx(0.02, rel=0.05)
     assert parts["blocks.0.attention.w_out"].std().item() == pytest.approx(0.01, rel=0.08)

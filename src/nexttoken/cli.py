@@ -155,6 +155,74 @@ def update(
         console.print(line, highlight=False, markup=False)
 
 
+@app.command()
+def grade(
+    submissions: Annotated[
+        Path,
+        typer.Argument(help="A folder or a zip file: one folder, zip file or .py file for each student."),
+    ],
+    out: Annotated[Path, typer.Option(help="Where the marks and pages go.")] = Path("grades"),
+    chapters: Annotated[str, typer.Option(help="Like `attention,qkv`; all of them if left out.")] = "",
+    seed_file: Annotated[
+        Path | None, typer.Option(help="Holds the secret seed, so that another run can use the same.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="How many at once; 0 is twice the cores.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep what an earlier run has graded.")] = False,
+    roster: Annotated[Path | None, typer.Option(help="A CSV file of the class: id, name, email.")] = None,
+    exam: Annotated[
+        bool, typer.Option("--exam", help="No reference anywhere: chapters stand on the student's own.")
+    ] = False,
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Let the code do on this machine whatever it likes.")
+    ] = False,
+    scheduler: Annotated[str, typer.Option(help="The address of a Dask scheduler.")] = "",
+    time_limit: TimeLimit = 10.0,
+) -> None:
+    """Grade a class: every submission in a sandbox, with a secret seed. For teachers, on Linux."""
+    from nexttoken.classroom import grading, running
+
+    asked = grading.Request(
+        submissions,
+        out,
+        _words(chapters),
+        seed_file,
+        jobs,
+        resume,
+        roster,
+        exam,
+        not no_sandbox,
+        scheduler,
+        time_limit,
+    )
+    try:
+        grading.grade(asked, console)
+    except running.Interrupted as stopped:
+        console.print(str(stopped), highlight=False)
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def assignment(
+    out: Annotated[Path, typer.Argument(help="A new folder, or a new zip file.")],
+    chapters: Annotated[str, typer.Option(help="Like `attention,qkv`; all of them if left out.")] = "",
+    title: Annotated[str, typer.Option(help="What the hand-out is called.")] = "Next Token, Please",
+    no_site: Annotated[bool, typer.Option("--no-site", help="Leave out the built book.")] = False,
+) -> None:
+    """Make the hand-out for a class: the course without the answers."""
+    from nexttoken.classroom import assignment as hand_out
+    from nexttoken.classroom.grading import chosen_chapters
+
+    site = None if no_site else course.root() / "_build" / "html"
+    if site is not None and not (site / "index.html").is_file():
+        raise FileNotFoundError("There is no built site to hand out: make book, or --no-site.")
+    made = hand_out.make(out, chosen_chapters(_words(chapters)), title, site)
+    console.print(f"Made {made}.", highlight=False, markup=False)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
 def _relative(file: Path) -> str:
     return file.relative_to(course.root()).as_posix()
 

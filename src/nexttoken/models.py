@@ -1,4 +1,4 @@
-"""Models made of the exercises' functions: a GPT, and an encoder-decoder.
+"""Models made of the exercises' functions: a GPT, a reward model, and an encoder-decoder.
 
 Nothing is computed here that a chapter does not explain. The classes hold the parameters and call the
 functions; where you have finished one, it is yours that runs. `READY_MADE` puts torch's own kernels
@@ -17,6 +17,7 @@ from torch.nn import functional
 from nexttoken.attention import causal_mask, padding_mask
 from nexttoken.embeddings import embed
 from nexttoken.qkv import merge_heads, project_qkv, scaled_dot_product_attention, split_heads
+from nexttoken.reward_model import scalar_reward
 from nexttoken.transformer import feed_forward, layer_norm, residual
 
 Mask = Bool[Tensor, "*#batch time_q time_k"]
@@ -233,6 +234,29 @@ def _keeper(
     cache: Cache, layer: int, places: Int[Tensor, "batch time"], used: int
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     return lambda keys, values: cache.put(layer, places, used, keys, values)
+
+
+class RewardModel(nn.Module):
+    """A GPT that ends in one number instead of the logits of a token (Stiennon et al. 2020)."""
+
+    def __init__(self, trunk: GPT) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.weight, self.bias = _zeros(trunk.shape.d_model), nn.Parameter(torch.zeros(()))
+
+    @property
+    def kernels(self) -> Kernels:
+        return self.trunk.kernels
+
+    def forward(
+        self, ids: Int[Tensor, "batch time"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        """The reward of each text, read at its last token."""
+        return scalar_reward(self.trunk.states(ids), lengths, self.weight, self.bias)
+
+    def everywhere(self, ids: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time"]:
+        """The number after each token: what a value model says of the text so far."""
+        return self.trunk.states(ids) @ self.weight + self.bias
 
 
 class DecoderBlock(nn.Module):

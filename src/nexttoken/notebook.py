@@ -46,6 +46,10 @@ def _who_answers(chapter: str, where: str) -> str:
 def _prepare() -> None:
     """One thread, and every cell sees the files as they were last saved (IPython's autoreload)."""
     torch.set_num_threads(1)  # for tensors as small as ours, a second one costs more than it does
+    if (
+        "NEXTTOKEN_BOX" in os.environ
+    ):  # where a class is graded nobody edits, and looking takes most of the time
+        return
     ipython = sys.modules.get("IPython")  # outside of Jupyter it is not worth its import
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.run_line_magic("load_ext", "autoreload")

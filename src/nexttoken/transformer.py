@@ -45,7 +45,7 @@ def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
     $$x \, \Phi(x) = \frac{x}{2} \left(1 + \operatorname{erf} \frac{x}{\sqrt{2}}\right)$$
 
-    Exact: not the approximation by tanh, which differs in the fourth digit.
+    Exact: not the approximation by tanh, which differs in the fourth decimal place.
 
     Source: Hendrycks and Gimpel 2016, section 2.
 

@@ -23,7 +23,7 @@ import torch
 from nexttoken import course
 from nexttoken import exercise as exercises
 from nexttoken.grading import notebook
-from nexttoken.grading.outcome import Call, Outcome, alike, difference, outcome, raised
+from nexttoken.grading.outcome import Call, Outcome, alike, copied, difference, outcome, raised
 from nexttoken.grading.verdict import State, Verdict
 from nexttoken.lab import show
 
@@ -66,7 +66,8 @@ class _Witness:
             return self.yours(*args, **kwargs)
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        call = Call(dict(bound.arguments))
+        # Copied now: the cell may go on and change what it asked about.
+        call = Call({name: copied(value) for name, value in bound.arguments.items()})
         self.asking = True
         try:
             self.trials.append(_Trial(call, outcome(self.reference, call), outcome(self.yours, call)))
@@ -104,7 +105,7 @@ def _judge_answer(found: course.Exercise) -> Verdict:
     said = _CappedText()
     problem = None
     for cell in cells:
-        printed, error = _run(book.setup, cell.source, said=said)
+        printed, error = run_cell(book.setup, cell.source, said=said)
         if error is not None:
             problem = _where_it_broke(error)
         elif printed != cell.expected:
@@ -157,7 +158,7 @@ def _trials(
         exercises.answer_with({name: witness})
         for seed in seeds:
             for cell in cells:
-                _run(book.setup, cell.source, seed=seed)
+                run_cell(book.setup, cell.source, seed=seed)
     return witness.trials
 
 
@@ -200,7 +201,7 @@ def misconceptions(name: str) -> list[Callable[..., Any]]:
     return [value for key, value in vars(module).items() if key.startswith(f"{function}__")]
 
 
-def _run(
+def run_cell(
     setup: str, source: str, *, seed: int | None = None, said: StringIO | None = None
 ) -> tuple[str, BaseException | None]:
     """Run a graded cell after the setup; what it printed, and what it raised."""

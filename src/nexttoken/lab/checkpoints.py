@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save as serialised
+from torch import nn
 
 from nexttoken import course
-from nexttoken.models import GPT, YOURS, Kernels, Shape
+from nexttoken.models import GPT, YOURS, Kernels, RewardModel, Shape
 
 
 def folder() -> Path:
@@ -22,11 +23,12 @@ def folder() -> Path:
     return course.root() / "checkpoints"
 
 
-def save(name: str, model: GPT, recipe: dict[str, Any], measured: dict[str, float]) -> Path:
+def save(name: str, model: GPT | RewardModel, recipe: dict[str, Any], measured: dict[str, float]) -> Path:
     """Write a model with its recipe and its measures; half a file is never left behind."""
     folder().mkdir(exist_ok=True)
     file = folder() / f"{name}.safetensors"
-    about = {"shape": asdict(model.shape), "recipe": recipe, "measured": measured}
+    trunk = model if isinstance(model, GPT) else model.trunk
+    about = {"shape": asdict(trunk.shape), "recipe": recipe, "measured": measured}
     unfinished = file.with_suffix(".part")
     numbers = {key: part.detach().contiguous() for key, part in model.state_dict().items()}
     texts = {key: json.dumps(value) for key, value in about.items()}
@@ -48,7 +50,7 @@ def about(name: str) -> dict[str, Any]:
 
 
 def load(name: str, kernels: Kernels = YOURS) -> GPT:
-    """A shipped model.
+    """A shipped GPT.
 
     Raises
     ------
@@ -56,10 +58,28 @@ def load(name: str, kernels: Kernels = YOURS) -> GPT:
         If there is no model of that name.
     """
     model = GPT(Shape(**about(name)["shape"]), kernels)
-    with safe_open(_file(name), framework="pt") as opened, torch.no_grad():
+    _fill(model, name)
+    return model
+
+
+def load_reward_model(name: str, kernels: Kernels = YOURS) -> RewardModel:
+    """A shipped reward model.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model of that name.
+    """
+    model = RewardModel(GPT(Shape(**about(name)["shape"]), kernels))
+    _fill(model, name)
+    return model
+
+
+@torch.no_grad()
+def _fill(model: nn.Module, name: str) -> None:
+    with safe_open(_file(name), framework="pt") as opened:
         for key, part in model.state_dict().items():
             part.copy_(opened.get_tensor(key))
-    return model
 
 
 def _file(name: str) -> Path:

@@ -99,4 +99,4 @@ class Slope:
 
     def at(self, x: float) -> float:
         """The height of the line."""
-        return self.factor * x**self.power
+        return float(self.factor * x**self.power)

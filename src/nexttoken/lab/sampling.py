@@ -46,10 +46,8 @@ def at_random(seed: int, temperature: float = 1.0) -> Choose:
     generator = torch.Generator().manual_seed(seed)
 
     def choose(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
-        # All chances laid end to end, and one throw for each text: four times as fast as torch.multinomial.
-        reached = (logits / temperature).softmax(dim=-1).double().cumsum(dim=-1)
-        throw = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64) * reached[:, -1:]
-        return torch.searchsorted(reached, throw, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
+        chances = (logits / temperature).softmax(dim=-1)
+        return torch.multinomial(chances, 1, generator=generator).squeeze(-1)
 
     return choose
 

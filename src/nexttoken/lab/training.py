@@ -47,7 +47,7 @@ class Optimiser:
         self.parameters = [p for p in parameters if p.requires_grad]
         self.decays = [plan.weight_decay if p.ndim >= 2 else 0.0 for p in self.parameters]
         self.ready_made: torch.optim.AdamW | None = None
-        if kernels is READY_MADE:
+        if kernels == READY_MADE:
             groups = [
                 {
                     "params": [p for p, w in zip(self.parameters, self.decays, strict=True) if w == decay],

@@ -1,61 +1,25 @@
-"""Training runs that are too slow for a page: what came out is stored in `checkpoints/`, and how to repeat it is here.
+"""What the chapter on the transformer quotes: when copying begins, loss against size, a GPT against counts.
 
-`make checkpoints` repeats all of them, or those that are named: `make checkpoints RUNS="sizes"`. They use
-torch's own kernels, which compute the same as the exercises.
+All of it is trained with torch's own kernels, which compute the same as the exercises.
 """
 
-import json
 import platform
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from nexttoken import course, models
-from nexttoken.lab import checkpoints, letters, ngrams, pretraining, text
+from nexttoken import models
+from nexttoken.lab import letters, ngrams, pretraining, text
+from nexttoken.lab.recipes import recipe
 from nexttoken.models import GPT, READY_MADE
 
 SEEDS = 0, 1, 2
 LOOK = 50  # after so many steps a model is examined
 WIDTHS = 8, 16, 32, 64, 96
 STEPS_OF_SIZES = 600
-
-
-def load(name: str) -> Any:
-    """What a stored run has measured.
-
-    Raises
-    ------
-    FileNotFoundError
-        If no run of that name is stored.
-    """
-    file = course.root() / "checkpoints" / f"{name}.json"
-    if not file.is_file():
-        raise FileNotFoundError(f'there is no stored run {name!r}: make checkpoints RUNS="{name}"')
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def store(name: str, measured: Any) -> None:
-    """Write down what a run has measured; half a file is never left behind."""
-    file = course.root() / "checkpoints" / f"{name}.json"
-    unfinished = file.with_suffix(".part")
-    unfinished.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(file)
-
-
-def base_0() -> None:
-    """The base model of the village, which later chapters go on from."""
-    model, losses = pretraining.pretrain(seed=0, kernels=READY_MADE)
-    measured = {
-        "loss": float(np.mean(losses[-20:])),
-        "copy probability": pretraining.copy_probability(model),
-    }
-    checkpoints.save("base-0", model, {"seed": 0, **asdict(pretraining.PLAN)}, measured)
 
 
 @torch.no_grad()
@@ -68,7 +32,8 @@ def draw_narrow(model: nn.Module, seed: int, residual_layers: int) -> None:
             parameter.copy_(torch.from_numpy(scale * random.standard_normal(parameter.shape)))
 
 
-def copying() -> None:
+@recipe("copying")
+def copying() -> dict[str, Any]:
     """When does a base model learn to repeat a name? From our beginning, and from GPT-2's."""
     found: dict[str, Any] = {"steps": [*range(0, pretraining.PLAN.steps + 1, LOOK)]}
     ours = models.draw
@@ -76,7 +41,7 @@ def copying() -> None:
         models.draw = draw
         found[name] = [_copying(seed) for seed in SEEDS]
     models.draw = ours
-    store("copying", found)
+    return found
 
 
 def _copying(seed: int) -> dict[str, Any]:
@@ -91,7 +56,8 @@ def _copying(seed: int) -> dict[str, Any]:
     return {"seed": seed, "loss": round(float(np.mean(losses[-20:])), 4), "copying": seen}
 
 
-def sizes() -> None:
+@recipe("sizes")
+def sizes() -> dict[str, Any]:
     """Loss against size: GPTs of growing width, equally long on the same text."""
     training, held_out = letters.split()
     rows = []
@@ -110,14 +76,15 @@ def sizes() -> None:
                     "cpu seconds": round(time.process_time() - begin, 1),
                 }
             )
-    store("sizes", rows)
+    return {"rows": rows}
 
 
-def against_counts() -> None:
+@recipe("against-counts")
+def against_counts() -> dict[str, Any]:
     """A GPT against the counts of chapter 1, on Python's documentation: bits per held-out letter, by training."""
     training, held_out = letters.split()
     counted = ngrams.fit(training, len(text.ALPHABET), order=5)
-    shape, begin = letters.shape(64), time.process_time()
+    shape = letters.shape(64)
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "letters": len(training) + len(held_out),
@@ -135,26 +102,4 @@ def against_counts() -> None:
     look(4 * STEPS_OF_SIZES, model)
     found["training"] = round(float(np.mean(losses[-50:])) / np.log(2), 4)
     found["parameters"] = sum(part.numel() for part in model.parameters())
-    found["cpu seconds"] = round(time.process_time() - begin, 1)
-    store("against-counts", found)
-
-
-RUNS: dict[str, Callable[[], None]] = {
-    "base-0": base_0,
-    "copying": copying,
-    "against-counts": against_counts,
-    "sizes": sizes,
-}
-
-
-def main(names: list[str]) -> None:
-    """Repeat these runs, or all."""
-    torch.set_num_threads(1)
-    for name in names or RUNS:
-        begin = time.process_time()
-        RUNS[name]()
-        print(f"{name}: {time.process_time() - begin:.0f} CPU-seconds", flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    return found

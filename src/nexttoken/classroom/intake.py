@@ -1,0 +1,342 @@
+"""Read what students handed in: folders, zip files and single files, as learning platforms name them.
+
+Of a submission only the chapters' files are read, as bytes, each of them a regular file of at most
+1 MB. Nothing is unpacked to the disk, no link is followed, and no name from inside becomes a path.
+"""
+
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from nexttoken import course
+
+FILE_LIMIT = 1_000_000  # bytes of a chapter's file
+ZIP_LIMIT = 200_000_000  # bytes of a zip file
+NAMES_LIMIT = 50_000  # files that are looked at in one submission
+DEPTH_LIMIT = 12
+_ZIPS_WITHIN = 2  # a class's zip holds a student's zip
+_SKIPPED = {
+    "__MACOSX",
+    "__pycache__",
+    "node_modules",
+    "site-packages",
+    "solutions",
+    "tests",
+    "book",
+    "_build",
+    "build",
+}
+# Canvas names what it collects doejane_LATE_1234_56789_qkv.py: who, whose number is 1234, which, what.
+_CANVAS = re.compile(
+    r"^(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+)$", re.DOTALL
+)
+# Moodle names its folders Jane Doe_1234567_assignsubmission_file.
+_MOODLE = re.compile(r"^(?P<who>.+?)_(?P<number>\d+)_assignsubmission_\w*$", re.DOTALL)
+
+
+@dataclass
+class Submission:
+    """What one student handed in."""
+
+    name: str  # of the folder or the zip file, or what the platform made of the student's name
+    number: str = ""  # the platform's own for the student
+    files: dict[str, bytes] = field(default_factory=dict)  # by chapter
+    notes: list[str] = field(default_factory=list)  # what was odd about it
+    time: float = 0.0  # when it was changed last; of two the later one counts
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A regular file somewhere in a submission, not read yet."""
+
+    path: PurePosixPath
+    read: "Reader"
+
+
+class Reader:
+    """Reads one file, up to a limit."""
+
+    def bytes(self, limit: int) -> bytes:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _OnDisk(Reader):
+    path: Path
+
+    def bytes(self, limit: int) -> bytes:
+        # O_NONBLOCK: a pipe that took the file's place would make us wait.
+        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(f"{self.path.name} is not a file")
+            return file.read(limit + 1)
+
+
+@dataclass(frozen=True)
+class _InZip(Reader):
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+
+    def bytes(self, limit: int) -> bytes:
+        with self.archive.open(self.info) as file:
+            return file.read(limit + 1)  # however large it says it is, or becomes
+
+
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    IndexError,
+)
+
+
+def submissions(place: Path) -> list[Submission]:
+    """All submissions in a folder or a zip file; or the one, if it is a student's course itself.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such place, or nothing in it.
+    """
+    if not place.exists():
+        raise FileNotFoundError(f"There is no {place}.")
+    if place.is_file():
+        found = _in_class_zip(place)
+    elif _is_a_course(place):
+        found = [_of_folder(place)]
+    else:
+        found = _in_folder(place)
+    if not found:
+        raise FileNotFoundError(f"{place} holds no submission: no folder, no zip file, no {_a_file()}.")
+    return sorted(found, key=lambda submission: submission.name)
+
+
+def _a_file() -> str:
+    return f"{course.chapters()[0]}.py"
+
+
+def _is_a_course(folder: Path) -> bool:
+    names = [f"{chapter}.py" for chapter in course.chapters()]
+    return any((folder / "src" / "nexttoken" / name).is_file() or (folder / name).is_file() for name in names)
+
+
+def _in_folder(folder: Path) -> list[Submission]:
+    by_student: dict[str, Submission] = {}
+    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+        if entry.name.startswith("."):
+            continue
+        path = Path(entry.path)
+        if entry.is_symlink():
+            by_student[entry.name] = Submission(
+                printable_name(entry.name), notes=["it is a link, and was not followed"]
+            )
+        elif entry.is_dir():
+            by_student[entry.name] = _of_folder(path)
+        elif entry.is_file() and path.suffix.lower() in (".zip", ".py"):
+            _add_upload(by_student, entry.name, _OnDisk(path), entry.stat().st_mtime)
+    return list(by_student.values())
+
+
+def _add_upload(by_student: dict[str, Submission], name: str, reader: Reader, time: float) -> None:
+    """A file that lies beside others: of a student of its own, or one of several as Canvas names them."""
+    match = _CANVAS.match(name)
+    file = match["file"] if match else name
+    # Two uploads of one student under Canvas's name are one submission in several files.
+    key = f"{match['who']}_{match['number']}" if match else name
+    if key not in by_student:
+        by_student[key] = Submission(
+            printable_name(match["who"] if match else PurePosixPath(name).stem),
+            match["number"] if match else "",
+        )
+    submission = by_student[key]
+    submission.time = max(submission.time, time)
+    if match and match["late"] and "handed in late" not in submission.notes:
+        submission.notes.append("handed in late")
+    if file.lower().endswith(".zip"):
+        _take(submission, _entries_of_zip(reader, submission.notes))
+    else:
+        # Canvas puts -1, -2 behind the names of files that were uploaded again.
+        plain = re.sub(r"(-\d+)?\.py$", ".py", file)
+        _take(submission, iter([_Entry(PurePosixPath(plain), reader)]))
+
+
+def _of_folder(folder: Path) -> Submission:
+    match = _MOODLE.match(folder.name)
+    name, number = (match["who"], match["number"]) if match else (folder.resolve().name, "")
+    submission = Submission(printable_name(name), number, time=folder.stat().st_mtime)
+    _take(submission, _entries_of_folder(folder, submission))
+    return submission
+
+
+def _entries_of_folder(folder: Path, submission: Submission) -> Iterator[_Entry]:
+    waiting, seen = [(folder, PurePosixPath())], 0
+    while waiting:
+        here, below = waiting.pop()
+        try:
+            entries = sorted(os.scandir(here), key=lambda e: e.name)
+        except OSError as error:
+            submission.notes.append(f"{below} cannot be read: {error.strerror}")
+            continue
+        for entry in entries:
+            seen += 1
+            if seen > NAMES_LIMIT:
+                submission.notes.append(
+                    f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at"
+                )
+                return
+            path = below / entry.name
+            if entry.is_symlink():
+                if entry.name.endswith((".py", ".zip")):
+                    submission.notes.append(f"{printable_name(str(path))} is a link, and was not followed")
+            elif entry.is_dir():
+                if (
+                    entry.name not in _SKIPPED
+                    and not entry.name.startswith(".")
+                    and len(path.parts) < DEPTH_LIMIT
+                ):
+                    waiting.append((Path(entry.path), path))
+            elif entry.is_file():
+                submission.time = max(submission.time, entry.stat().st_mtime)
+                if entry.name.lower().endswith(".zip"):
+                    yield from _entries_of_zip(_OnDisk(Path(entry.path)), submission.notes)
+                else:
+                    yield _Entry(path, _OnDisk(Path(entry.path)))
+
+
+def _entries_of_zip(reader: Reader, notes: list[str], depth: int = 1) -> Iterator[_Entry]:
+    """The files in a zip file; they are read only while this goes on."""
+    try:
+        content = reader.bytes(ZIP_LIMIT)
+        if len(content) > ZIP_LIMIT:
+            raise ValueError(f"it is larger than {ZIP_LIMIT >> 20} MB")
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except _UNREADABLE as error:
+        notes.append(f"a zip file cannot be read: {printable_name(str(error))}")
+        return
+    with archive:
+        yield from _entries_in(archive, archive.infolist(), notes, depth)
+
+
+def _entries_in(
+    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], notes: list[str], depth: int = 1
+) -> Iterator[_Entry]:
+    if len(infos) > NAMES_LIMIT:
+        notes.append(f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at")
+    for info in infos[:NAMES_LIMIT]:
+        path = PurePosixPath(info.filename.replace("\\", "/"))
+        is_ours = path.suffix.lower() in (".py", ".zip")
+        if info.is_dir() or not is_ours or _SKIPPED & set(path.parts) or len(path.parts) > DEPTH_LIMIT:
+            continue
+        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", info.filename):
+            notes.append(f"{printable_name(info.filename)} leads out of the zip file, and was left there")
+        elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            notes.append(f"{printable_name(info.filename)} is a link, and was not followed")
+        elif path.suffix.lower() == ".zip":
+            if depth < _ZIPS_WITHIN:
+                yield from _entries_of_zip(_InZip(archive, info), notes, depth + 1)
+        else:
+            yield _Entry(path, _InZip(archive, info))
+
+
+def _take(submission: Submission, entries: Iterator[_Entry]) -> None:
+    """Read the chapters' files. Of several with one name the one in src/nexttoken/ counts, then the outermost."""
+    places: dict[str, tuple[tuple[bool, int, str], PurePosixPath]] = {}
+    wanted = {f"{chapter}.py": chapter for chapter in course.chapters()}
+    for entry in entries:
+        chapter = wanted.get(entry.path.name)
+        if chapter is None or _SKIPPED & set(entry.path.parts[:-1]):
+            continue
+        in_place = entry.path.parts[-3:-1] == ("src", "nexttoken")
+        rank = (not in_place, len(entry.path.parts), str(entry.path))
+        known = places.get(chapter)
+        if known is not None:
+            better = min(known, (rank, entry.path))[1]
+            submission.notes.append(
+                f"there are two {entry.path.name}; {printable_name(str(better))} was taken"
+            )
+            if better == known[1]:
+                continue
+        try:
+            content = entry.read.bytes(FILE_LIMIT)
+        except _UNREADABLE as error:
+            submission.notes.append(f"{entry.path.name} cannot be read: {printable_name(str(error))}")
+            continue
+        if len(content) > FILE_LIMIT:
+            submission.notes.append(
+                f"{entry.path.name} is larger than {FILE_LIMIT:,} bytes, and was not read"
+            )
+            continue
+        places[chapter] = rank, entry.path
+        submission.files[chapter] = content
+
+
+def _in_class_zip(place: Path) -> list[Submission]:
+    """The submissions in a zip file of the whole class, or the one in a student's."""
+    if place.suffix.lower() != ".zip":
+        by_student: dict[str, Submission] = {}
+        if place.suffix == ".py":
+            _add_upload(by_student, place.name, _OnDisk(place), place.stat().st_mtime)
+        return list(by_student.values())
+    try:
+        archive = zipfile.ZipFile(place)
+    except _UNREADABLE as error:
+        raise FileNotFoundError(f"{place} cannot be read: {error}") from None
+    with archive:
+        return list(_by_top_folder(archive, place).values())
+
+
+def _by_top_folder(archive: zipfile.ZipFile, place: Path) -> dict[str, Submission]:
+    by_student: dict[str, Submission] = {}
+    infos: dict[str, list[zipfile.ZipInfo]] = {}
+    for info in archive.infolist():
+        parts = PurePosixPath(info.filename).parts
+        if parts and not info.is_dir() and parts[0] != "__MACOSX":
+            infos.setdefault(parts[0], []).append(info)
+    courses = {before for info in archive.infolist() if (before := _before_source(info.filename)) is not None}
+    if len(courses) == 1 and len(next(iter(courses)).split("/")) <= 2:  # a student's, not a class's
+        submission = Submission(printable_name(place.stem), time=place.stat().st_mtime)
+        _take(submission, _entries_in(archive, archive.infolist(), submission.notes))
+        return {place.name: submission}
+    for top, inside in infos.items():
+        if inside[0].filename == top:
+            _add_upload(by_student, top, _InZip(archive, inside[0]), _time_of(inside[0]))
+            continue
+        match = _MOODLE.match(top)
+        name, number = (match["who"], match["number"]) if match else (top, "")
+        submission = Submission(printable_name(name), number, time=max(map(_time_of, inside)))
+        _take(submission, _entries_in(archive, inside, submission.notes))
+        by_student[top] = submission
+    return by_student
+
+
+def _before_source(name: str) -> str | None:
+    """What stands before src/nexttoken/ in a name: the folder of a course."""
+    before, found, _ = f"/{name}".rpartition("/src/nexttoken/")
+    return before if found else None
+
+
+def _time_of(info: zipfile.ZipInfo) -> float:
+    try:
+        return datetime(*info.date_time).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def printable_name(text: str) -> str:
+    """A name that can be shown on one line, whatever it was."""
+    shown = "".join(
+        c if c.isprintable() else "\ufffd" for c in text.encode("utf-8", "replace").decode("utf-8")
+    )
+    return shown[:120]

@@ -1,0 +1,303 @@
+"""What students hand in is read whatever it is called, and nothing else is."""
+
+import os
+import stat
+import zipfile
+
+import pytest
+
+from nexttoken import course
+from nexttoken.classroom import intake, roster
+from nexttoken.classroom.intake import FILE_LIMIT, Submission, submissions
+from nexttoken.classroom.roster import Student, class_of, read_roster
+
+PLACE = "src/nexttoken/attention.py"
+
+
+def put(folder, name, content=b"x = 1\n"):
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+def zipped(file, members):
+    """A zip file of these members: bytes by name, or by ZipInfo."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file
+
+
+def only(place):
+    (found,) = submissions(place)
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", [PLACE, "attention.py", "my course/src/nexttoken/attention.py", "deep/a/b/attention.py"]
+)
+def test_a_chapter_is_found_in_a_folder_wherever_it_lies(tmp_path, name):
+    put(tmp_path, f"jane/{name}")
+    assert only(tmp_path).files == {"attention": b"x = 1\n"}
+
+
+@pytest.mark.parametrize("name", [PLACE, "attention.py", "my course/src/nexttoken/attention.py"])
+def test_a_chapter_is_found_in_a_zip_file_wherever_it_lies(tmp_path, name):
+    zipped(tmp_path / "jane.zip", [(name, b"x = 1\n")])
+    assert only(tmp_path).files == {"attention": b"x = 1\n"}
+    assert only(tmp_path).name == "jane"
+
+
+def test_the_file_in_its_place_is_preferred_to_copies_elsewhere(tmp_path):
+    put(tmp_path, "jane/attention.py", b"old")
+    put(tmp_path, f"jane/{PLACE}", b"new")
+    put(tmp_path, "jane/solutions/attention.py", b"the reference")
+    put(tmp_path, "jane/.venv/site-packages/attention.py", b"installed")
+    found = only(tmp_path)
+    assert found.files == {"attention": b"new"}
+    assert found.notes == [f"there are two attention.py; {PLACE} was taken"]
+
+
+def test_nothing_but_the_chapters_is_read(tmp_path):
+    for name in (
+        "conftest.py",
+        "sitecustomize.py",
+        "torch.py",
+        "nbformat.py",
+        "lab/show.py",
+        "course.py",
+        "x.pth",
+    ):
+        put(tmp_path, f"jane/src/nexttoken/{name}")
+    put(tmp_path, f"jane/{PLACE}")
+    assert list(only(tmp_path).files) == ["attention"]
+
+
+def test_links_are_not_followed(tmp_path):
+    secret = put(tmp_path, "secret", b"of the teacher")
+    folder = tmp_path / "class"
+    put(folder, "jane/qkv.py")
+    (folder / "jane" / "attention.py").symlink_to(secret)
+    (folder / "jane" / "folder").symlink_to(tmp_path)
+    (folder / "john").symlink_to(tmp_path)
+    jane, john = submissions(folder)
+    assert jane.files == {"qkv": b"x = 1\n"}
+    assert "attention.py is a link, and was not followed" in jane.notes
+    assert john.files == {}
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    put(tmp_path, "jane/qkv.py")
+    os.mkfifo(tmp_path / "jane" / "attention.py")
+    assert list(only(tmp_path).files) == ["qkv"]
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    put(tmp_path, "jane/attention.py", b"#" * (FILE_LIMIT + 1))
+    found = only(tmp_path)
+    assert found.files == {}
+    assert found.notes == ["attention.py is larger than 1,000,000 bytes, and was not read"]
+
+
+def link_in_zip():
+    info = zipfile.ZipInfo("attention.py")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    ("members", "note"),
+    [
+        ([("../../attention.py", b"x")], "leads out of the zip file"),
+        ([("/etc/attention.py", b"x")], "leads out of the zip file"),
+        ([("C:/attention.py", b"x")], "leads out of the zip file"),
+        ([("..\\attention.py", b"x")], "leads out of the zip file"),
+        ([(link_in_zip(), b"/etc/passwd")], "is a link"),
+        ([("attention.py", bytes(300_000_000))], "larger than 1,000,000 bytes"),
+    ],
+    ids=["dots", "absolute", "drive", "backslash", "link", "bomb"],
+)
+def test_a_zip_file_can_do_no_harm(tmp_path, members, note):
+    zipped(tmp_path / "jane.zip", members)
+    found = only(tmp_path)
+    assert found.files == {}
+    assert note in found.notes[0]
+    assert list(tmp_path.iterdir()) == [tmp_path / "jane.zip"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + b"x" * 100, bytes(1000)])
+def test_a_broken_zip_file_is_said(tmp_path, content):
+    put(tmp_path, "jane.zip", content)
+    found = only(tmp_path)
+    assert found.files == {}
+    assert "a zip file cannot be read" in found.notes[0]
+
+
+def test_a_zip_in_a_zip_is_opened_once_and_no_deeper(tmp_path):
+    inner = zipped(tmp_path / "attention.zip", [("attention.py", b"x")]).read_bytes()
+    once = zipped(tmp_path / "once.zip", [("a.zip", inner)]).read_bytes()
+    twice = zipped(tmp_path / "twice.zip", [("b.zip", once)])
+    (tmp_path / "attention.zip").unlink()
+    by_name = {found.name: found.files for found in submissions(tmp_path)}
+    assert by_name == {"once": {"attention": b"x"}, "twice": {}}
+    assert twice.is_file()
+
+
+def test_a_files_name_with_odd_characters_harms_nothing(tmp_path):
+    for name in ("a\nb", "<script>", "x" * 200, "=cmd()", "Ünï"):
+        put(tmp_path, f"{name}/attention.py")
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff\xfe")
+    found = submissions(tmp_path)
+    assert len(found) == 6
+    assert all("\n" not in one.name and len(one.name) <= 120 for one in found)
+
+
+def test_canvas_files_of_one_student_are_one_submission(tmp_path):
+    put(tmp_path, "doejane_101_9001_attention.py", b"one")
+    put(tmp_path, "doejane_101_9002_qkv-2.py", b"two")
+    put(tmp_path, "poeedgar_LATE_102_9003_attention-1.py", b"three")
+    jane, edgar = submissions(tmp_path)
+    assert (jane.name, jane.number, jane.files) == ("doejane", "101", {"attention": b"one", "qkv": b"two"})
+    assert (edgar.number, edgar.files, edgar.notes) == ("102", {"attention": b"three"}, ["handed in late"])
+
+
+def test_moodles_folders_name_their_students(tmp_path):
+    put(tmp_path, "Jane Doe_4711_assignsubmission_file/attention.py")
+    found = only(tmp_path)
+    assert (found.name, found.number) == ("Jane Doe", "4711")
+
+
+def test_a_whole_class_may_come_as_one_zip_file(tmp_path):
+    inner = zipped(tmp_path / "inner.zip", [(PLACE, b"zipped")]).read_bytes()
+    whole = zipped(
+        tmp_path / "class.zip",
+        [
+            ("Jane Doe_1_assignsubmission_file/attention.py", b"plain"),
+            ("John Roe_2_assignsubmission_file/work.zip", inner),
+            ("doejim_3_44_attention.py", b"loose"),
+            ("__MACOSX/._x", b""),
+        ],
+    )
+    assert {one.name: one.files for one in submissions(whole)} == {
+        "Jane Doe": {"attention": b"plain"},
+        "John Roe": {"attention": b"zipped"},
+        "doejim": {"attention": b"loose"},
+    }
+
+
+def test_a_students_zip_is_one_submission(tmp_path):
+    file = zipped(tmp_path / "jane.zip", [(f"course/{PLACE}", b"x"), ("course/book/attention.py", b"no")])
+    assert (only(file).name, only(file).files) == ("jane", {"attention": b"x"})
+
+
+def test_a_course_itself_is_one_submission(root):
+    found = only(root)
+    assert found.files.keys() == set(course.chapters())
+
+
+def test_where_there_is_nothing_it_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no"):
+        submissions(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="holds no submission"):
+        submissions(tmp_path)
+
+
+def test_a_folder_of_too_many_files_is_left_at_some_point(tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "NAMES_LIMIT", 5)
+    for number in range(9):
+        put(tmp_path, f"jane/{number}.txt")
+    assert "more than 5 files" in only(tmp_path).notes[0]
+
+
+# Who is who
+
+
+def sub(name, number="", time=0.0):
+    return Submission(name, number, {"attention": b""}, [], time)
+
+
+ROSTER = [
+    Student("u1", "Jane Doe", "jane@example.org", ("101",)),
+    Student("u2", "Édgar Poe-Smith", "edgar@example.org"),
+    Student("u3", "Doe, John", "jd@example.org", ("jdoe",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("submission", "student"),
+    [
+        (sub("u1"), "u1"),
+        (sub("doejane"), "u1"),
+        (sub("whoever", number="101"), "u1"),
+        (sub("Jane Doe"), "u1"),
+        (sub("hw3_u2_final"), "u2"),
+        (sub("poesmithedgar"), "u2"),
+        (sub("Edgar Poe-Smith"), "u2"),
+        (sub("John Doe"), "u3"),
+        (sub("jdoe"), "u3"),
+        (sub("jd"), "u3"),
+        (sub("u12"), None),
+        (sub("Nobody"), None),
+        (sub("odjenae"), None),
+    ],
+)
+def test_a_submission_finds_its_student(submission, student):
+    group = class_of([submission], ROSTER)
+    assert list(group.submissions) == [student or submission.name]
+    assert [s.id for s in group.strangers] == ([] if student else [submission.name])
+
+
+def test_missing_and_double_submissions_are_listed_and_the_latest_counts():
+    early, late = sub("Jane Doe", time=1.0), sub("doejane", time=2.0)
+    group = class_of([early, late], ROSTER)
+    assert group.submissions["u1"] is late
+    assert [student.id for student in group.missing] == ["u2", "u3"]
+    assert [(s.id, names) for s, names in group.double] == [("u1", ["doejane", "Jane Doe"])]
+
+
+def test_a_name_that_fits_two_is_nobodys():
+    twins = [Student("1", "Jane Doe"), Student("2", "Doe Jane")]
+    assert [s.id for s in class_of([sub("doejane")], twins).strangers] == ["doejane"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("id,name,email\n7,Jane Doe,j@x.org\n", ("7", "Jane Doe", "j@x.org")),
+        (
+            "\ufeffFirst name;Surname;ID number;Email address\nJane;Doe;7;j@x.org\n",
+            ("7", "Jane Doe", "j@x.org"),
+        ),
+        (
+            'Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n"Doe, Jane",11,7,jdoe,A\n',
+            ("7", "Doe, Jane", ""),
+        ),
+    ],
+    ids=["plain", "Moodle", "Canvas"],
+)
+def test_rosters_come_from_many_programs(tmp_path, text, expected):
+    file = tmp_path / "roster.csv"
+    file.write_text(text, encoding="utf-8")
+    (student,) = read_roster(file)
+    assert (student.id, student.name, student.email) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("colour\nred\n", "lists nobody"),
+        ("name\nJane\n", "has no id"),
+        ("id,name\n1,A\n1,B\n", "more than once: 1"),
+        ("", "is empty"),
+    ],
+)
+def test_a_roster_that_will_not_do_is_refused(tmp_path, text, problem):
+    file = tmp_path / "roster.csv"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=problem):
+        read_roster(file)
+
+
+def test_words_of_a_name_are_tried_in_every_order():
+    assert roster._orders("Doe, Jane") == {"doejane", "janedoe"}
