@@ -76,11 +76,12 @@ def bits(model: GPT, ids: Int[Tensor, " time"], known: int = CONTEXT // 2) -> fl
     """
     step = CONTEXT - known
     rows = ids.unfold(0, CONTEXT + 1, step)
-    losses = [
+    losses: list[Tensor] = [
         cross_entropy(model(part[:, :-1])[:, known:], part[:, known + 1 :]) * len(part)
         for part in rows.split(64)
     ]
-    return float(torch.stack(losses).sum()) / len(rows) / math.log(2)
+    total = torch.stack(losses).sum().item()
+    return float(total / len(rows) / math.log(2))
 
 
 @dataclass(frozen=True)

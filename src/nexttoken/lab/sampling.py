@@ -77,27 +77,25 @@ def _written(
 ) -> tuple[Tensor, Tensor, Tensor]:
     lengths = torch.tensor([len(prompt) for prompt in prompts])
     batch, longest = len(prompts), int(lengths.max())
-    rows = torch.arange(batch)
     ids = torch.full((batch, longest + max_new_tokens), pad)
     for row, prompt in zip(ids, prompts, strict=True):
         row[: len(prompt)] = torch.tensor(prompt)
-    log_probs = torch.zeros(ids.shape)
-    is_answer = torch.zeros(ids.shape, dtype=torch.bool)
     cache = model.empty_cache(batch, longest + max_new_tokens)
     places = torch.arange(longest).expand(batch, -1)
-    last = model.states(ids[:, :longest], places, cache)[rows, lengths - 1]
+    last = model.states(ids[:, :longest], places, cache)[torch.arange(batch), lengths - 1]
     writing = torch.ones(batch, dtype=torch.bool)
+    tokens, written, spoken = [], [], []  # by step
     for new in range(max_new_tokens):
         logits = model.read_out(last)
         logits[:, pad] = -torch.inf  # padding is no word
-        chosen = torch.where(writing, choose(logits), pad)
-        at = lengths + new
-        ids[rows, at] = chosen
-        is_answer[rows, at] = writing
-        spoken = logits.log_softmax(dim=-1).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-        log_probs[rows, at] = torch.where(writing, spoken, 0.0)
-        writing = writing & (chosen != stop)
+        tokens.append(torch.where(writing, choose(logits), pad))
+        written.append(writing)
+        spoken.append(logits.log_softmax(dim=-1).gather(-1, tokens[-1].unsqueeze(-1)).squeeze(-1))
+        writing = writing & (tokens[-1] != stop)
         if not writing.any() or new + 1 == max_new_tokens:
             break
-        last = model.states(chosen.unsqueeze(1), at.unsqueeze(1), cache)[:, 0]
-    return ids, is_answer, log_probs
+        last = model.states(tokens[-1].unsqueeze(1), (lengths + new).unsqueeze(1), cache)[:, 0]
+    at = lengths.unsqueeze(1) + torch.arange(len(tokens))
+    is_answer = torch.zeros(ids.shape, dtype=torch.bool).scatter_(1, at, torch.stack(written, dim=1))
+    log_probs = torch.zeros(ids.shape).scatter_(1, at, torch.stack(spoken, dim=1))
+    return ids.scatter_(1, at, torch.stack(tokens, dim=1)), is_answer, log_probs.where(is_answer, 0.0)
