@@ -6,6 +6,7 @@ Both have the shape of the course's base model (2 layers, 2 heads, 64 numbers, 2
 64 prompts by 32 tokens chosen by chance, and take turns in one process on one thread.
 """
 
+import argparse
 import os
 import statistics
 import time
@@ -23,6 +24,9 @@ BATCH, NEW, PROMPT, ROUNDS = 64, 32, 12, 7
 
 
 def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     torch.set_num_threads(1)
     prompts = [d[:PROMPT].tolist() for d in pretraining.documents(400, seed=7) if len(d) > PROMPT][:BATCH]
     contenders: dict[str, Callable[[int], object]] = {}

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from nexttoken.exercise import settled
 from nexttoken.lab import desk, progress
 from nexttoken.lab.preferences import Comparisons
 from nexttoken.lab.sampling import Answers
@@ -132,6 +133,7 @@ class Window:
         return torch.nn.functional.pad(model.everywhere(ids)[:, self.start : -1], (1, 0))
 
 
+@settled()
 def ppo(
     start: GPT,
     score: Score,
@@ -184,6 +186,7 @@ def ppo(
     return policy, journal
 
 
+@settled()
 def in_groups(
     start: GPT,
     score: Score,
@@ -227,6 +230,7 @@ def in_groups(
     return policy, journal
 
 
+@settled()
 def dpo(
     start: GPT,
     on: Comparisons,
