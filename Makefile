@@ -55,10 +55,11 @@ new-exercise: .venv/.test  ## Lay out a new exercise: make new-exercise NAME=cha
 	@$(BIN)/python -m nexttoken.grading.scaffold "$(NAME)"
 	$(BIN)/python -m nexttoken.grading.storing "$(firstword $(subst ., ,$(NAME)))"
 
-bench: .venv/.learn  ## Compare with a plain model, transformers and TRL: make bench TEXT=/path/to/tiny_shakespeare.txt
+bench: .venv/.learn  ## Compare with other models, trainers and graders: make bench TEXT=/path/to/tiny_shakespeare.txt
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nanogpt_size.py $(TEXT)
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/generation.py
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rloo.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/grading.py
 
 clean:  ## Remove the built site, not the environment
 	rm -rf _build
