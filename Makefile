@@ -12,7 +12,7 @@ ifeq ($(OS),Windows_NT)
 $(error Run this under WSL, the Linux inside Windows: this course needs Linux or macOS)
 endif
 
-.PHONY: help learn lab book serve test exercises mutants new-exercise bench clean
+.PHONY: help learn lab book serve test exercises checkpoints mutants new-exercise bench clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -40,10 +40,13 @@ test: .venv/.test book  ## Everything that CI runs
 	$(BIN)/mypy
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --doctest-modules src
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --nbval exercises
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup tests
 
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
 	$(BIN)/python -m nexttoken.grading.storing
+
+checkpoints: .venv/.learn  ## Train again what the course ships trained: all, or make checkpoints RECIPES="sizes family-0"
+	$(BIN)/python -m nexttoken.lab.recipes $(RECIPES)
 
 mutants: .venv/.learn  ## Try every blank, reference and wrong answer on the checks
 	@$(BIN)/python -m nexttoken.grading.mutants
@@ -51,6 +54,12 @@ mutants: .venv/.learn  ## Try every blank, reference and wrong answer on the che
 new-exercise: .venv/.test  ## Lay out a new exercise: make new-exercise NAME=chapter.name
 	@$(BIN)/python -m nexttoken.grading.scaffold "$(NAME)"
 	$(BIN)/python -m nexttoken.grading.storing "$(firstword $(subst ., ,$(NAME)))"
+
+bench: .venv/.learn  ## Compare with other models, trainers and graders: make bench TEXT=/path/to/tiny_shakespeare.txt
+	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nanogpt_size.py $(TEXT)
+	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/generation.py
+	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rloo.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/grading.py
 
 clean:  ## Remove the built site, not the environment
 	rm -rf _build

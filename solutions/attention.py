@@ -9,7 +9,8 @@ from torch import Tensor
 
 def softmax(scores: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
     # Moving all scores of a row by the same amount changes nothing: so the largest becomes 0, and e^0 = 1.
-    powers = (scores - scores.amax(dim=-1, keepdim=True)).exp()
+    # As it changes nothing, no gradient need go that way.
+    powers = (scores - scores.detach().amax(dim=-1, keepdim=True)).exp()
     return powers / powers.sum(dim=-1, keepdim=True)
 
 
@@ -50,8 +51,8 @@ def masked_softmax(
 ) -> Float[Tensor, "*batch n"]:
     # Before the softmax, so that the rows still sum to 1; the lowest finite number, since a row
     # of nothing but -inf would be 0 / 0.
-    weights = softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min))
-    return weights.masked_fill(~mask, 0.0)
+    weights = softmax(torch.where(mask, scores, torch.finfo(scores.dtype).min))
+    return weights * mask
 
 
 def self_attention(

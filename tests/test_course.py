@@ -442,3 +442,18 @@ def test_rules_restored_puts_back_every_rule(answered):
         assert perplexity(QUARTERS) == "instead"
     with pytest.raises(exercise.NotDoneYet):
         perplexity(QUARTERS)
+
+
+def test_settled_it_is_decided_once_who_answers(answered):
+    answered("autoregression.perplexity", lambda log_probabilities: "mine")
+    with exercise.settled():
+        answered("autoregression.perplexity", lambda log_probabilities: "later")
+        assert perplexity(QUARTERS) == "mine"
+        exercise.answer_with({"autoregression.perplexity": lambda log_probabilities: "instead"})
+        assert perplexity(QUARTERS) == "instead"
+    assert perplexity(QUARTERS) == "later"
+
+
+def test_settled_an_unfinished_exercise_is_refused_only_when_it_is_called(answered):
+    with exercise.settled(), pytest.raises(exercise.NotDoneYet, match="nexttoken hint"):
+        perplexity(QUARTERS)

@@ -18,6 +18,10 @@ from trees import CHAPTER, NAMES, copy_of_course, misconception_bodies, referenc
 
 from nexttoken import check, course, exercise
 from nexttoken.grading import judge, notebook
+from nexttoken.grading.outcome import Call, alike, outcome
+
+# As many at once as there are cores for this one of pytest's workers.
+PROCESSES = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 pytestmark = pytest.mark.timeout(900)  # a whole chapter is judged in the set-up of one test
 
@@ -55,7 +59,7 @@ class Rounds:
         self.names = [found.name for found in course.exercises(chapter)]
         self.wrong = {name: misconception_bodies(name) for name in self.names}
         count = 2 + max(map(len, self.wrong.values()))
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(PROCESSES) as pool:
             found = list(pool.map(self.judged, range(count)))
         self.by_nbval, self.by_check = zip(*found, strict=True)
 
@@ -72,7 +76,10 @@ class Rounds:
         return tree.nbval(self.chapter), tree.check("--time-limit", "60")
 
 
-@pytest.fixture(scope="module", params=course.chapters())
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(chapter, marks=pytest.mark.xdist_group(chapter)) for chapter in course.chapters()],
+)
 def rounds(request, tmp_path_factory):
     return Rounds(request.param, tmp_path_factory.mktemp(request.param))
 
@@ -109,6 +116,31 @@ def test_wrong_answers_fail_no_exercise_that_does_not_call_them(rounds):
         called = functions & set(re.findall(r"\w+(?=\()", reference_body(name)))
         if not called:
             assert all(by_nbval[name] for by_nbval in rounds.by_nbval[2 + len(wrong) :]), name
+
+
+# What a call came to
+
+
+def test_an_answer_that_changes_the_tensors_of_a_dictionary_is_caught_and_harms_nobody():
+    call = Call({"weights": {"a": torch.ones(2), "b": torch.zeros(1)}})
+    assert outcome(lambda weights: weights["a"].mul_(2).sum(), call).changed == ["weights"]
+    assert outcome(lambda weights: weights.pop("b"), call).changed == ["weights"]
+    assert outcome(lambda weights: weights["a"] * 2, call).changed == []
+    assert call.arguments["weights"]["a"].tolist() == [1, 1]
+
+
+def test_an_answer_that_changes_a_model_is_caught_and_harms_nobody():
+    call = Call({"model": torch.nn.Linear(2, 1)})
+    assert outcome(lambda model: model.requires_grad_(False) and 1, call).changed == ["model"]
+    assert outcome(lambda model: model.weight.data.zero_().sum(), call).changed == ["model"]
+    assert outcome(lambda model: model(torch.ones(1, 2)), call).changed == []
+    assert call.arguments["model"].weight.requires_grad
+
+
+def test_two_numbers_that_are_none_are_alike():
+    nan, one = (outcome(lambda value=value: value, Call({})) for value in (float("nan"), 1.0))
+    assert alike(nan, nan)
+    assert not alike(nan, one)
 
 
 # The notebook
@@ -528,6 +560,8 @@ class Session:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Who runs these tests in the background of a script has SIGINT ignored, and hands that down.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             text=True,
         )
         self.printed = ""
@@ -579,6 +613,16 @@ def test_ctrl_c_ends_check_at_once_and_leaves_nothing_behind(tree):
     assert "Traceback" not in session.printed
     assert len(session.printed.splitlines()) < 5
     assert eventually(lambda: not is_running(int(file.read_text())))
+
+
+def test_a_loop_does_not_outlive_a_check_that_was_killed(tree):
+    file = tree.folder / "started"
+    body = f"import os\nopen({str(file)!r}, 'w').write(str(os.getpid()))\nwhile True: pass"
+    tree.answer({"perplexity": body})
+    with Session(tree, "check", "perplexity", "--time-limit", "1") as session:
+        assert eventually(lambda: file.is_file() and file.read_text(), 60)
+        session.process.kill()
+    assert eventually(lambda: not is_running(int(file.read_text())), 20)
 
 
 def in_place(file, text):

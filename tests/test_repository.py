@@ -12,7 +12,18 @@ from nexttoken import course
 
 PACKAGE = Path(nexttoken.__file__).parent
 # Who may import whom: each layer only what stands before it.
-LAYERS = ["course", "requirements", "exercise", "CHAPTER", "notebook", "lab", "grading", "classroom", "cli"]
+LAYERS = [
+    "course",
+    "requirements",
+    "exercise",
+    "CHAPTER",
+    "notebook",
+    "models",
+    "lab",
+    "grading",
+    "classroom",
+    "cli",
+]
 BESIDE = {"answers": ["course"], "updating": ["answers", "course"], "__init__": ["grading"]}
 
 

@@ -141,6 +141,7 @@ def test_the_table_of_exercises_links_each_to_its_own_section(
 # Fingerprints: what has to be executed again
 
 LAB = "nexttoken nexttoken/lab"
+LOADER = f"{LAB} nexttoken/lab/checkpoints checkpoints/base-0 checkpoints/rounds-0"
 FIRST = "nexttoken nexttoken/exercise nexttoken/first solutions/first"
 GRADER = f"{FIRST} nexttoken/grading solutions/misconceptions/first"
 
@@ -156,7 +157,12 @@ def small_course(tmp_path: Path) -> Path:
         "src/nexttoken/lab/__init__.py": "",
         "src/nexttoken/lab/plots.py": "import nexttoken.lab.colors\n",
         "src/nexttoken/lab/colors.py": "RED = 1\n",
+        "src/nexttoken/lab/checkpoints.py": "",
+        "src/nexttoken/lab/stages.py": "def base():\n    from nexttoken.lab import checkpoints\n",
         "src/nexttoken/grading/__init__.py": "import nexttoken.first\n",
+        "checkpoints/base-0.safetensors": "",
+        "checkpoints/rounds-0.json": "",
+        "checkpoints/half.part": "",
         "solutions/first.py": "",
         "solutions/second.py": "",
         "solutions/misconceptions/first.py": "",
@@ -178,6 +184,8 @@ def small_course(tmp_path: Path) -> Path:
         ("import nexttoken.second", f"{FIRST} nexttoken/second solutions/second"),
         ("from nexttoken import grading", GRADER),
         ("import nexttoken\nnexttoken.check()", GRADER),
+        ("from nexttoken.lab import checkpoints", LOADER),
+        ("from nexttoken.lab import stages", f"{LOADER} nexttoken/lab/stages"),
         ("this is not Python", ""),
     ],
 )
@@ -206,6 +214,17 @@ def test_an_edit_changes_the_fingerprint_of_the_pages_that_depend_on_it(
     before = fingerprint.fingerprint(cells, small_course)
     (small_course / edited).write_text("RED = 2\n")
     assert (fingerprint.fingerprint(cells, small_course) != before) is is_seen
+
+
+@pytest.mark.parametrize("made", ["base-0.safetensors", "rounds-0.json", "sft-0.safetensors"])
+def test_what_was_made_ahead_changes_the_fingerprint_of_the_pages_that_can_load_it(
+    made: str, small_course: Path
+) -> None:
+    loading, other = ["from nexttoken.lab import stages"], ["from nexttoken.lab import plots"]
+    before = [fingerprint.fingerprint(cells, small_course) for cells in (loading, other)]
+    (small_course / "checkpoints" / made).write_bytes(b"\x00\xff")
+    assert fingerprint.fingerprint(loading, small_course) != before[0]
+    assert fingerprint.fingerprint(other, small_course) == before[1]
 
 
 def test_undoing_an_edit_gives_the_old_fingerprint_back(small_course: Path) -> None:

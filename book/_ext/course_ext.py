@@ -90,11 +90,13 @@ class ExercisesTable(SphinxDirective):
 
 
 class Workload(SphinxRole):
-    """How much the exercises of a chapter ask: "10 exercises, 18 points, about 140 minutes"."""
+    """How much the exercises of a chapter, or of "all", ask: "10 exercises, 18 points, about 140 minutes"."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        self.env.note_dependency(str(course.source_file(self.text)))
-        exercises = course.exercises(self.text)
+        chapters = course.chapters() if self.text == "all" else (self.text,)
+        for chapter in chapters:
+            self.env.note_dependency(str(course.source_file(chapter)))
+        exercises = [exercise for chapter in chapters for exercise in course.exercises(chapter)]
         minutes, points = sum(e.minutes for e in exercises), sum(e.points for e in exercises)
         return [nodes.Text(f"{len(exercises)} exercises, {points} points, about {minutes} minutes")], []
 

@@ -1,4 +1,4 @@
-"""On what a page's outputs depend: the files that its code imports, and those that answer its calls.
+"""On what a page's outputs depend: the files that its code imports, those that answer its calls, and trained models.
 
 Jupyter Book keeps the outputs of a page until the page's own code cells change. An edit of
 `src/` or `solutions/` would leave the old outputs in place; a hash of these files tells.
@@ -51,7 +51,7 @@ def dependencies(cells: list[str], root: Path) -> set[Path]:
         if file.name == "__init__.py":
             code = without_functions(code, words)
         waiting |= imported_files(code, package, source) - found
-    return found | answers(found, root)
+    return found | answers(found, root) | trained_models(found, root)
 
 
 def imported_files(code: str, package: str, source: Path) -> set[Path]:
@@ -98,6 +98,14 @@ def answers(modules: set[Path], root: Path) -> set[Path]:
         folders.append(root / "solutions" / "misconceptions")
     candidates = [folder / f"{chapter}.py" for folder in folders for chapter in chapters]
     return {file for file in candidates if file.is_file()}
+
+
+def trained_models(modules: set[Path], root: Path) -> set[Path]:
+    """All that was made ahead, if a module can load it: which model it loads, only a run would tell."""
+    if root / "src" / PACKAGE / "lab" / "checkpoints.py" not in modules:
+        return set()
+    folder = root / "checkpoints"
+    return {*folder.glob("*.safetensors"), *folder.glob("*.json")}
 
 
 def without_magics(cell: str) -> str:

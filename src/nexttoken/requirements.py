@@ -23,10 +23,30 @@ def between(low: int | float, high: int | float) -> Requirement:
     return lambda value, _: None if low <= value <= high else f"must lie in [{low}, {high}], got {value}"
 
 
+def one_of(*names: str) -> Requirement:
+    """One of these words."""
+    return lambda value, _: None if value in names else f"must be one of {', '.join(names)}, got {value}"
+
+
 def not_empty(value: Any, _: Mapping[str, Any]) -> str | None:
     """A tensor or a list with something in it."""
     size = value.numel() if isinstance(value, Tensor) else len(value)
     return None if size else "must not be empty, got nothing"
+
+
+def some_rank(value: Tensor, _: Mapping[str, Any]) -> str | None:
+    """A matrix with at least one row: as many as the rank of the product it belongs to."""
+    return None if len(value) else f"must have a rank of at least 1, got {len(value)} rows"
+
+
+def same_names(other: str) -> Requirement:
+    """A dictionary with the names of the argument `other`, in whatever order."""
+
+    def check(value: Mapping[str, Any], arguments: Mapping[str, Any]) -> str | None:
+        odd = sorted(value.keys() ^ arguments[other].keys())
+        return f"must hold the same names as {other}, got only one {odd[0]}" if odd else None
+
+    return check
 
 
 def shorter_than(other: str) -> Requirement:
@@ -48,7 +68,8 @@ def token_ids(other: str, but: str = "") -> Requirement:
     def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
         bound = arguments[other]
         size = bound.shape[-1] if isinstance(bound, Tensor) else bound
-        return _ids_below(size, value if not but else value[value != arguments[but]])
+        # Widened first: among eight-bit numbers -100 would be taken for 156.
+        return _ids_below(size, value if not but else value[value.long() != arguments[but]])
 
     return check
 
@@ -82,6 +103,16 @@ def even(value: int, _: Mapping[str, Any]) -> str | None:
 def even_axis(value: Tensor, _: Mapping[str, Any]) -> str | None:
     """A tensor of whose last axis pairs can be made."""
     return None if value.shape[-1] % 2 == 0 else f"must have an even last axis, got {value.shape[-1]}"
+
+
+def shortest_row(least: int) -> Requirement:
+    """A tensor whose last axis holds at least so many."""
+
+    def check(value: Tensor, _: Mapping[str, Any]) -> str | None:
+        size = value.shape[-1]
+        return None if size >= least else f"must have at least {least} entries a row, got {size}"
+
+    return check
 
 
 def divides(other: str) -> Requirement:
@@ -137,6 +168,26 @@ def lengths_within(other: str) -> Requirement:
         return f"must lie in 0..{most} ({other}), got {outside[0].item()}" if outside.numel() else None
 
     return check
+
+
+def full_lengths(other: str) -> Requirement:
+    """Lengths from 1 to the time axis, the last but one, of the argument `other`."""
+
+    def check(value: Tensor, arguments: Mapping[str, Any]) -> str | None:
+        most = arguments[other].shape[-2]
+        outside = value[(value < 1) | (value > most)]
+        return (
+            f"must lie in 1..{most}, the time of {other}, got {outside[0].item()}"
+            if outside.numel()
+            else None
+        )
+
+    return check
+
+
+def some_columns(value: Tensor, _: Mapping[str, Any]) -> str | None:
+    """A tensor with something in each of its rows, though perhaps without rows."""
+    return None if value.shape[-1] else f"must have at least 1 number a row, got shape {tuple(value.shape)}"
 
 
 def byte_pair_ids(other: str) -> Requirement:

@@ -1,5 +1,6 @@
-"""A learner in JupyterLab: an exercise left undone, done wrong, done right, and the three messages."""
+"""A learner in JupyterLab: an exercise left undone, done wrong, done right; and answers ranked at the bench."""
 
+import json
 import os
 import re
 import shutil
@@ -11,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from nexttoken import course
 
-LEARNERS = ["_toc.yml", "jupytext.toml", ".jupyter", "book", "exercises", "solutions", "src"]
+LEARNERS = ["_toc.yml", "jupytext.toml", ".jupyter", "book", "checkpoints", "exercises", "solutions", "src"]
 SLOW = 60_000  # milliseconds: a kernel imports torch
 
 
@@ -137,3 +139,52 @@ def test_a_double_click_on_a_chapter_opens_a_notebook_that_runs(lab: str, page: 
     said = run(page, "notebook.open_page")
     expect(said).to_contain_text("the reference stands in for", timeout=SLOW)
     expect(run(page, "vocabulary.index")).to_contain_text("tensor([")
+
+
+BENCH = [
+    """from nexttoken import notebook
+from nexttoken.lab import checkpoints, labelling
+from nexttoken.models import READY_MADE
+
+notebook.open_page("reward_model")""",
+    """labels = labelling.open_labels(checkpoints.load("sft-0", READY_MADE))
+labelling.bench(labels)""",
+]
+
+
+def open_bench(lab: str, tree: Path, page: Page, name: str) -> Locator:
+    """A new notebook with a kernel of its own, run: the bench."""
+    cells = [nbformat.v4.new_code_cell(code) for code in BENCH]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tree / name)
+    page.goto(f"{lab}/lab/tree/{name}?reset")
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=SLOW)
+    expect(run(page, "notebook.open_page")).to_contain_text("exercises are yours", timeout=SLOW)
+    bench = run(page, "labelling.bench")
+    bench.locator(".nexttoken-answer").first.wait_for(timeout=SLOW)
+    return bench
+
+
+def test_answers_are_ranked_by_mouse_and_by_keys_and_nothing_is_lost(
+    lab: str, tree: Path, page: Page
+) -> None:
+    hosts = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2] if "//" in request.url else ""))
+    bench = open_bench(lab, tree, page, "bench.ipynb")
+    expect(bench).to_contain_text("0 rankings")
+    for number in (3, 1, 4):
+        answer = bench.locator(".nexttoken-answer").nth(number - 1)
+        answer.click()
+        expect(answer).to_be_disabled()
+    bench.locator(".nexttoken-answer").nth(1).click()
+    expect(bench).to_contain_text("1 ranking, that is 6 comparisons")
+
+    bench.get_by_placeholder("best first").press_sequentially("2431", delay=200)
+    expect(bench).to_contain_text("2 rankings, that is 12 comparisons")
+
+    kept = (tree / ".nexttoken" / "labels.jsonl").read_text().splitlines()
+    assert [json.loads(line)["best first"] for line in kept] == [[3, 1, 4, 2], [2, 4, 3, 1]]
+
+    again = open_bench(lab, tree, page, "another_day.ipynb")
+    expect(again).to_contain_text("2 rankings, that is 12 comparisons")
+    assert {host.split(":")[0] for host in hosts} <= {"127.0.0.1", ""}

@@ -23,7 +23,7 @@ import torch
 from nexttoken import course
 from nexttoken import exercise as exercises
 from nexttoken.grading import notebook
-from nexttoken.grading.outcome import Call, Outcome, alike, difference, outcome, raised
+from nexttoken.grading.outcome import Call, Outcome, alike, copied, difference, outcome, raised
 from nexttoken.grading.verdict import State, Verdict
 from nexttoken.lab import show
 
@@ -66,7 +66,8 @@ class _Witness:
             return self.yours(*args, **kwargs)
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        call = Call(dict(bound.arguments))
+        # Copied now: the cell may go on and change what it asked about.
+        call = Call({name: copied(value) for name, value in bound.arguments.items()})
         self.asking = True
         try:
             self.trials.append(_Trial(call, outcome(self.reference, call), outcome(self.yours, call)))

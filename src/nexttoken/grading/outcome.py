@@ -4,6 +4,7 @@ An outcome is more than the value: an answer that changes its arguments, cuts th
 turns float32 into float64 gives right numbers and is wrong.
 """
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,7 +43,9 @@ def copied(value: Any) -> Any:
         return value.detach().clone().requires_grad_(value.requires_grad)
     if isinstance(value, tuple | list):
         return type(value)(copied(item) for item in value)
-    return value
+    if isinstance(value, dict):
+        return {name: copied(item) for name, item in value.items()}
+    return copy.deepcopy(value) if isinstance(value, torch.nn.Module) else value
 
 
 def outcome(function: Callable[..., Any], call: Call) -> Outcome:
@@ -64,6 +67,11 @@ def _unchanged(before: Any, after: Any) -> bool:
         )
     if isinstance(before, list):
         return len(before) == len(after) and all(map(_unchanged, before, after))
+    if isinstance(before, dict):
+        return list(before) == list(after) and all(_unchanged(before[name], after[name]) for name in before)
+    if isinstance(before, torch.nn.Module):
+        learns, learns_now = ([p.requires_grad for p in model.parameters()] for model in (before, after))
+        return learns == learns_now and _unchanged(before.state_dict(), after.state_dict())
     return True
 
 
@@ -122,7 +130,7 @@ def _value_difference(expected: Any, got: Any, any_float: bool) -> str | None:
         except (TypeError, ValueError, RuntimeError):
             return f"a number was expected, not a {_type(got)}"
         close = math.isclose(expected, number, rel_tol=1e-5, abs_tol=1e-6) or expected == number
-        return None if close else "the value is different"
+        return None if close or (math.isnan(expected) and math.isnan(number)) else "the value is different"
     if isinstance(got, Tensor) and got.ndim == 0:
         got = got.item()
     if expected is None or got is None:
@@ -169,6 +177,8 @@ def _gradient_difference(expected: list[Tensor | None] | None, got: list[Tensor 
     if got is None:
         return "no gradient flows through your answer: .item(), .detach(), .tolist() and new tensors cut it"
     for right, yours in zip(expected, got, strict=True):
+        if right is None and yours is not None and yours.any():
+            return "the values are right, but a gradient flows into an argument that is a given number"
         if right is None or not right.isfinite().all():
             continue
         if yours is None or not torch.allclose(right, yours, rtol=1e-4, atol=1e-6):

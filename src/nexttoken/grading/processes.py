@@ -6,6 +6,7 @@ does (loops, exits, crashes), it does it to its own process, and within a time l
 
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -77,14 +78,17 @@ def judge_apart(chosen: list[course.Exercise], time_limit: float = TIME_LIMIT) -
 def _start(exercise: course.Exercise, time_limit: float) -> tuple[Connection, _Running]:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(exercise.name, theirs), daemon=True)
+    process = context.Process(target=_child, args=(exercise.name, theirs, time_limit), daemon=True)
     process.start()
     theirs.close()
     return ours, _Running(exercise, process, time.monotonic() + time_limit)
 
 
-def _child(name: str, connection: Connection) -> None:
+def _child(name: str, connection: Connection, time_limit: float) -> None:
     os.setsid()  # Ctrl-C is the parent's affair, which stops us and what we started
+    # Should the parent be killed before it can do that, a loop without end must not stay behind.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(time_limit) + 2)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what is printed past sys.stdout, by C code or a child of ours
         os.dup2(nothing, stream)

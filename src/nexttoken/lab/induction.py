@@ -4,7 +4,6 @@ The texts are random words, repeated at a random distance. Every step of the mod
 the chapter on queries, keys and values; so it is trained with your functions where you finished them.
 """
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nexttoken.attention import causal_mask, masked_softmax
+from nexttoken.lab.for_the_page import Carried
 from nexttoken.lab.inputs import Inputs
 from nexttoken.qkv import merge_heads, project_qkv, rotate, scaled_dot_product_attention, split_heads
 
@@ -189,8 +189,8 @@ EXAMPLES = (
 )
 
 
-class ForThePage:
-    """A model that a page carries to the figure of `book/_static/live/attention.js`; shown as nothing."""
+class ForThePage(Carried):
+    """A model that a page carries to the figure of `book/_static/live/attention.js`."""
 
     def __init__(self, model: AttentionOnly) -> None:
         carried = {name: _rounded(part) for name, part in model.state_dict().items()}
@@ -200,13 +200,7 @@ class ForThePage:
         ]
         about = {"words": WORDS, "heads": HEADS, "base": BASE, "examples": EXAMPLES, "layers": layers}
         about |= {name: carried[name] for name in ("embedding", "unembedding")}
-        self.json = json.dumps(about, separators=(",", ":"))
-
-    def _repr_html_(self) -> str:
-        return f'<script type="application/json" id="attention-model">{self.json}</script>'
-
-    def __repr__(self) -> str:
-        return "a model for the figure below"
+        super().__init__("attention-model", about, "a model")
 
 
 def _rounded(part: Tensor) -> list[list[float]]:

@@ -1,6 +1,6 @@
 """What a token stands for, made visible; and the merges for the tokeniser in the page."""
 
-import json
+from nexttoken.lab.for_the_page import Carried
 
 VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
 
@@ -44,14 +44,8 @@ def _readable(raw: bytes) -> str:
     return f"<{raw.hex(' ').upper()}>"
 
 
-class ForThePage:
-    """Merges that a page carries to the tokeniser of `book/_static/live/`; shown as nothing."""
+class ForThePage(Carried):
+    """Merges that a page carries to the tokeniser of `book/_static/live/`."""
 
     def __init__(self, merges: list[tuple[int, int]]) -> None:
-        self.json = json.dumps([[left, right] for left, right in merges], separators=(",", ":"))
-
-    def _repr_html_(self) -> str:
-        return f'<script type="application/json" id="tokeniser-merges">{self.json}</script>'
-
-    def __repr__(self) -> str:
-        return f"{self.json.count('[') - 1} merges for the figure below"
+        super().__init__("tokeniser-merges", merges, f"{len(merges)} merges")

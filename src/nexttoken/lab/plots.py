@@ -93,7 +93,10 @@ def curves(
     points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     ranges: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]] | None = None,
 ) -> Picture:
-    """Lines over a common x, with single `points` (x, y) and vertical `ranges` (x, low, high) from elsewhere."""
+    """Lines over a common x, with single `points` (x, y) and vertical `ranges` (x, low, high) from elsewhere.
+
+    The y axis begins at 0, or goes below it where something does.
+    """
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.subplots()
     for (label, (at, low, high)), colour in zip((ranges or {}).items(), (QUIET, PINK), strict=False):
@@ -104,8 +107,37 @@ def curves(
         axes.plot(
             at, y, color=INK, marker="x", markersize=9, markeredgewidth=2, linestyle="none", label=label
         )
-    axes.set_ylim(bottom=0)
+    if min(min(y) for y in lines.values()) < 0:
+        axes.axhline(0, color=QUIET, linewidth=0.8)
+    else:
+        axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=QUIET, alpha=0.25)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
+def power_law(
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    across: str,
+    up: str,
+) -> Picture:
+    """Points and lines, each with its own (x, y), on paper where a power of x is a straight line."""
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    for (label, (x, y)), (colour, marker, _) in zip(points.items(), MARKED, strict=False):
+        axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
+    for (label, (x, y)), style in zip(lines.items(), ("-", "--", ":"), strict=False):
+        axes.plot(x, y, color=QUIET, linestyle=style, label=label)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter("{x:.1f}")
+    axes.yaxis.set_minor_formatter("")
     axes.grid(axis="y", color=QUIET, alpha=0.25)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK)
     _plain(axes, across, up)
@@ -120,10 +152,70 @@ def _plain(axes: Axes, across: str = "", up: str = "") -> None:
     axes.spines[:].set_color(QUIET)
 
 
+def measured(
+    series: Mapping[str, Sequence[tuple[float, float, float, float]]],
+    *,
+    across: str,
+    up: str,
+    doubling: bool = False,
+    diagonal: bool = False,
+    line: tuple[str, float] | None = None,
+) -> Picture:
+    """Points with their intervals, (x, low, value, high), each series joined by a line.
+
+    With `doubling` equal factors of x are equally wide; with `diagonal` a thin line says where y is x, and
+    with `line` another one where y has a value that has a name.
+    """
+    figure = Figure(figsize=(6.4, 4.0))
+    axes = figure.subplots()
+    if diagonal:
+        axes.axline((0.5, 0.5), slope=1, color=QUIET, linewidth=1, linestyle=":")
+    if line is not None:
+        axes.axhline(line[1], color=QUIET, linewidth=1, linestyle=":")
+        axes.annotate(
+            line[0], (0, line[1]), (4, 3), axes.get_yaxis_transform(), textcoords="offset points", color=INK
+        )
+    for (label, points), (colour, marker, style) in zip(series.items(), MARKED, strict=False):
+        x, low, middle, high = zip(*points, strict=True)
+        axes.vlines(x, low, high, color=colour, linewidth=2, alpha=0.6)
+        axes.plot(x, middle, color=colour, marker=marker, linestyle=style, label=label)
+    if doubling:
+        axes.set_xscale("log", base=2)
+        places = sorted({x for points in series.values() for x, *_ in points})
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.minorticks_off()
+    axes.grid(axis="y", color=QUIET, alpha=0.25)
+    if any(series):
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
+def histograms(groups: Mapping[str, Float[Tensor, " values"]], *, across: str, bins: int = 30) -> Picture:
+    """How often each value occurs, the groups over each other: one filled, the next as outlines."""
+    figure = Figure(figsize=(6.4, 3.6))
+    axes = figure.subplots()
+    together = torch.cat(list(groups.values()))
+    edges = torch.linspace(together.min().item(), together.max().item(), bins + 1).tolist()
+    for number, ((label, values), (colour, _, style)) in enumerate(zip(groups.items(), MARKED, strict=False)):
+        form = {"histtype": "stepfilled", "alpha": 0.35} if number == 0 else {"histtype": "step"}
+        axes.hist(
+            values.tolist(), bins=edges, color=colour, linestyle=style, linewidth=2, label=label, **form
+        )
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    _plain(axes, across, "how many")
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
 def attention_map(
     weights: Float[Tensor, "queries keys"] | Mapping[str, Float[Tensor, "queries keys"]],
     queries: Sequence[str],
     keys: Sequence[str] | None = None,
+    *,
+    across: str = "is asked",
+    down: str = "asks",
 ) -> Picture:
     """Who looks at whom: one row for each token that asks, darker where its weight is larger.
 
@@ -145,7 +237,7 @@ def attention_map(
         axes.set_yticks(range(len(queries)), queries if number == 0 else [""] * len(queries))
         axes.xaxis.tick_top()
         axes.xaxis.set_label_position("top")
-        _plain(axes, "is asked", "asks" if number == 0 else "")
+        _plain(axes, across, down if number == 0 else "")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_title(title, fontsize=11, color=INK, y=-0.02, va="top")
@@ -267,5 +359,35 @@ def head_maps(maps: Float[Tensor, "layers heads time time"], tokens: Sequence[st
             _plain(axes, "is asked" if layer == layers - 1 else "", "asks" if head == 0 else "")
             axes.tick_params(length=0)
             axes.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=11, color=INK)
+    figure.tight_layout()
+    return Picture(figure)
+
+
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+def curve_panels(
+    panels: Mapping[str, Mapping[str, Line]],
+    *,
+    across: str,
+    up: str,
+    marks: Mapping[str, Mapping[str, Line]] | None = None,
+) -> Picture:
+    """Lines, each over an x of its own, in panels side by side on one scale; `marks` are single points."""
+    figure = Figure(figsize=({1: 6.4, 2: 7.6}.get(len(panels), 0.9 + 2.6 * len(panels)), 3.8))
+    for number, (axes, (title, lines)) in enumerate(
+        zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True)
+    ):
+        for (label, (x, y)), (colour, _, style) in zip(lines.items(), MARKED, strict=False):
+            axes.plot(x, y, color=colour, linestyle=style, linewidth=1.8, label=label)
+        for (label, (x, y)), (colour, marker, _) in zip(
+            (marks or {}).get(title, {}).items(), reversed(MARKED), strict=False
+        ):
+            axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
+        axes.set_title(title, fontsize=11, color=INK)
+        axes.grid(axis="y", color=QUIET, alpha=0.25)
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+        _plain(axes, across, up if number == 0 else "")
+        axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return Picture(figure)

@@ -16,13 +16,17 @@ LARGEST_DIGEST = 10_000_000  # of more than these not even the sum is taken
 
 
 def show(value: Any, label: str = "") -> None:
-    """Print a tensor with its kind and shape, or a number, or a list of such things.
+    """Print a tensor with its kind and shape, or a number, or a list or dictionary of such things.
 
     >>> show(torch.tensor([[0.5, -1e-17]], dtype=torch.float64), "row")
     row: float64 (1, 2)
       0.5000  0.0000
     >>> show(2 / 3)
     0.6667
+    >>> show({"w": 1.5, "b": 2})
+    2 names
+    w: 1.5000
+    b: 2
     """
     print(f"{label}: " * bool(label) + described(value))
 
@@ -35,6 +39,8 @@ def described(value: Any) -> str:
         if all(isinstance(item, int | float | str) for item in value):
             return f"{len(value)} values: " + " ".join(_number(item) for item in value[:LARGEST])
         return "\n".join([f"{len(value)} values", *(described(item) for item in value[:LARGEST])])
+    if isinstance(value, dict):
+        return "\n".join([f"{len(value)} names", *(f"{name}: {described(v)}" for name, v in value.items())])
     if value is None or isinstance(value, bool | int | float | str):
         return _number(value)
     return f"a value of type {type(value).__name__}"
