@@ -309,6 +309,22 @@ def test_in_an_exam_chapters_stand_on_the_students_own(need, tmp_path):
     assert points["only qkv"] < 18
 
 
+def test_every_chapter_can_be_graded(need, tmp_path):
+    """The references get all points in the sandbox, or nothing would be graded at all; a blank gets none."""
+    need("bubblewrap")
+    made = Classroom(tmp_path)
+    for chapter in course.chapters():
+        blank = {found.function: None for found in course.exercises(chapter)}
+        made.hand_in("blank", answers(chapter, blank), chapter=chapter)
+    made.grade(chapters=",".join(course.chapters()))
+    row = made.grades()["blank"]
+    assert row["total"] == "0"
+    assert row["out of"] == str(sum(found.points for found in course.all_exercises()))
+    for chapter in course.chapters():
+        found = made.verdicts("blank", chapter).values()
+        assert {verdict["state"] for verdict in found} == {"not done yet"}, chapter
+
+
 @pytest.mark.parametrize("exam", [False, True])
 def test_a_box_holds_the_references_of_earlier_chapters_only_and_none_in_an_exam(tmp_path, exam):
     stage = station.lay_out(tmp_path / "stage", "attention", exam)

@@ -61,7 +61,8 @@ def test_every_known_mistake_prints_something_else(keys):
     [
         (0.12345, False),  # a tie, which the first rounding settles
         (0.12345 + 1e-16, False),
-        (0.12345 + 4e-10, True),
+        (0.12345 + 8e-11, True),  # right at where the first rounding decides
+        (0.12345 + 4e-10, False),
         (0.1234, False),
         (0.0, False),
         (float("inf"), False),

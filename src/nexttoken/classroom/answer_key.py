@@ -21,7 +21,7 @@ from nexttoken.grading import notebook
 # Right answers differ by rounding, by 1e-15 or so. `show` rounds to ten digits and then to four, which
 # hides that, unless a value lies right between two printed ones, though not so near that the first
 # rounding puts it there. Both bounds are in units of the last printed place.
-_TIE, _TOO_NEAR = 1e-7, 1e-5
+_TIE, _TOO_NEAR = 1e-7, 2e-6
 _TRIES = 200
 _SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
 
