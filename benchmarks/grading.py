@@ -57,8 +57,10 @@ STYLES = {  # right answers that look like nobody's else
         "return torch.tensor([[j <= i for j in range(time)] for i in range(time)], dtype=torch.bool).reshape(time, time)",
     ],
     "masked_softmax": [
-        "e = (scores - scores.masked_fill(~mask, -1e9).amax(-1, keepdim=True)).exp() * mask\n"
-        "return torch.where(mask, e / e.sum(-1, keepdim=True).clamp_min(1e-300), 0.0)",
+        "filled = torch.where(mask, scores, torch.finfo(scores.dtype).min)\nreturn filled.softmax(dim=-1) * mask",
+        "most = torch.where(mask, scores, -1e30).amax(-1, keepdim=True)\n"
+        "powers = torch.where(mask, scores - most, -1e4).exp() * mask\n"
+        "return powers / powers.sum(-1, keepdim=True).clamp_min(1e-300)",
     ],
 }
 
@@ -209,7 +211,7 @@ def rejected_over(seeds):
     tried = rejected = 0
     for seed in range(seeds):
         cells = json.loads(answer_key.make_key(CHAPTER, f"seed {seed}").notebook)["cells"]
-        setup = cells[0]["source"]
+        setup = "".join(cells[0]["source"])
         for name, bodies in STYLES.items():
             for body in bodies:
                 space = dict(vars(sys.modules[f"nexttoken.{CHAPTER}"]))
@@ -222,7 +224,7 @@ def rejected_over(seeds):
                     own = [
                         c for c in cells[1:] if c["metadata"]["nexttoken"]["exercise"].endswith(f".{name}")
                     ]
-                    printed = [run_cell(setup, cell["source"])[0] for cell in own]
+                    printed = [run_cell(setup, "".join(cell["source"]))[0] for cell in own]
                 tried += 1
                 rejected += printed != ["".join(cell["outputs"][0]["text"]) for cell in own]
     return rejected, tried
