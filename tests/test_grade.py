@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -292,6 +293,34 @@ def test_ctrl_c_stops_cleanly_and_resume_goes_on(need, tmp_path):
     assert {row["total"] for row in made.grades().values()} == {"13"}
     assert all(file.read_text(encoding="utf-8") == text for file, text in before.items())
     assert not list(made.out.rglob(".*.json-*"))
+
+
+def test_a_killed_grader_leaves_nothing_behind(need, tmp_path):
+    need("bubblewrap")
+    made = Classroom(tmp_path)
+    made.hand_in("u1", answers(bodies={"softmax": "while True: pass"}))
+    before = set(Path("/tmp").glob("nexttoken-grade-*"))
+    process = subprocess.Popen(
+        made.command("--time-limit", 60),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 120
+    while not (
+        mine := set(Path("/tmp").glob("nexttoken-grade-*/stage-*")) - {s for b in before for s in b.glob("*")}
+    ):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(1)
+    process.kill()
+    process.wait()
+    folders = {stage.parent for stage in mine}
+    while any(map(Path.exists, folders)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(Path.exists, folders))
 
 
 def test_in_an_exam_chapters_stand_on_the_students_own(need, tmp_path):

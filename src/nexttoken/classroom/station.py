@@ -150,7 +150,11 @@ class Station:
     def _stage(self, chapter: str, exam: bool) -> Path:
         with self._lock:
             if (chapter, exam) not in self._stages:
-                self._stages[chapter, exam] = lay_out(self.folder / f"stage-{chapter}-{exam}", chapter, exam)
+                stage = lay_out(self.folder / f"stage-{chapter}-{exam}", chapter, exam)
+                if os.getuid() == 0:  # so that the warm process can clear up after us, should we be killed
+                    for path in (stage, *stage.rglob("*")):
+                        os.chown(path, NOBODY, NOBODY)
+                self._stages[chapter, exam] = stage
             return self._stages[chapter, exam]
 
     def close(self) -> None:
