@@ -49,12 +49,12 @@ class Classroom:
         places = (str(self.submissions), "--out", str(self.out), "--chapters", chapters)
         return [sys.executable, "-m", "nexttoken.cli", "grade", *places, *map(str, options)]
 
-    def grade(self, *options, chapters=CHAPTER, check=True):
-        """`nexttoken grade`, to the end."""
+    def grade(self, *options, chapters=CHAPTER, check=True, scratch=None):
+        """`nexttoken grade`, to the end; what it needs meanwhile lies in `scratch`."""
         done = subprocess.run(
             self.command(*options, chapters=chapters),
             cwd=self.folder,
-            env=environment(),
+            env=environment() | ({"TMPDIR": str(scratch)} if scratch else {}),
             capture_output=True,
             text=True,
             timeout=250,
