@@ -72,11 +72,20 @@ def give_up(missing: str, hint: str) -> NoReturn:
     pytest.fail(message)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file stay together on one worker, with what they set up; unless they say otherwise."""
+    """Which tests stay together on one worker: those of a file, with what they set up.
+
+    The rounds of `test_grading.py` are a group for each chapter. What starts sandboxes is one group, because it
+    looks whether any is left.
+    """
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        chapter = getattr(item, "callspec", None) and item.callspec.params.get("rounds")
+        sandboxed = item.path.stem.startswith(
+            ("test_grade_", "test_assignment", "test_teaching", "test_benchmarks")
+        )
+        group = chapter or ("sandboxes" if sandboxed or item.path.stem == "test_grade" else item.path.stem)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

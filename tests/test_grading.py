@@ -76,10 +76,7 @@ class Rounds:
         return tree.nbval(self.chapter), tree.check("--time-limit", "60")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(chapter, marks=pytest.mark.xdist_group(chapter)) for chapter in course.chapters()],
-)
+@pytest.fixture(scope="module", params=course.chapters())
 def rounds(request, tmp_path_factory):
     return Rounds(request.param, tmp_path_factory.mktemp(request.param))
 
