@@ -72,22 +72,6 @@ def give_up(missing: str, hint: str) -> NoReturn:
     pytest.fail(message)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay together on one worker: those of a file, with what they set up.
-
-    The rounds of `test_grading.py` are a group for each chapter. What starts sandboxes is one group, because it
-    looks whether any is left.
-    """
-    for item in items:
-        chapter = getattr(item, "callspec", None) and item.callspec.params.get("rounds")
-        sandboxed = item.path.stem.startswith(
-            ("test_grade_", "test_assignment", "test_teaching", "test_benchmarks")
-        )
-        group = chapter or ("sandboxes" if sandboxed or item.path.stem == "test_grade" else item.path.stem)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count what was not tested, and say what is missing for it."""
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]
