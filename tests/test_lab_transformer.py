@@ -11,6 +11,7 @@ import torch
 from torch.testing import assert_close
 
 from nexttoken.lab import (
+    checkpoints,
     letters,
     numerals,
     plots,
