@@ -72,13 +72,6 @@ def give_up(missing: str, hint: str) -> NoReturn:
     pytest.fail(message)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file stay together on one worker, with what they set up; unless they say otherwise."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count what was not tested, and say what is missing for it."""
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]

@@ -151,7 +151,7 @@ LOOKS = {
     "reads": """
 import glob, os
 found = []
-secrets = ["{root}", "{submissions}", "{out}", "{work}", "/home", "/etc/passwd", "/etc/shadow", "/var", "/run", "/sys", "/mnt"]
+secrets = ["{root}/solutions", "{root}/exercises", "{root}/src", "{root}/.git", "{submissions}", "{out}", "{work}", "/home", "/etc/passwd", "/etc/shadow", "/var", "/run", "/sys", "/mnt"]
 found += [path for path in secrets if os.path.exists(path)]
 found += glob.glob("/course/solutions/attention*") + glob.glob("/course/**/misconceptions", recursive=True)
 found += glob.glob("/course/**/*.ipynb", recursive=True) + glob.glob("/course/src/nexttoken/classroom*")

@@ -20,9 +20,6 @@ from nexttoken import check, course, exercise
 from nexttoken.grading import judge, notebook
 from nexttoken.grading.outcome import Call, alike, outcome
 
-# As many at once as there are cores for this one of pytest's workers.
-PROCESSES = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-
 pytestmark = pytest.mark.timeout(900)  # a whole chapter is judged in the set-up of one test
 
 
@@ -59,7 +56,7 @@ class Rounds:
         self.names = [found.name for found in course.exercises(chapter)]
         self.wrong = {name: misconception_bodies(name) for name in self.names}
         count = 2 + max(map(len, self.wrong.values()))
-        with ThreadPoolExecutor(PROCESSES) as pool:
+        with ThreadPoolExecutor(2) as pool:
             found = list(pool.map(self.judged, range(count)))
         self.by_nbval, self.by_check = zip(*found, strict=True)
 
@@ -76,10 +73,7 @@ class Rounds:
         return tree.nbval(self.chapter), tree.check("--time-limit", "60")
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(chapter, marks=pytest.mark.xdist_group(chapter)) for chapter in course.chapters()],
-)
+@pytest.fixture(scope="module", params=course.chapters())
 def rounds(request, tmp_path_factory):
     return Rounds(request.param, tmp_path_factory.mktemp(request.param))
 

@@ -11,6 +11,7 @@ import torch
 from torch.testing import assert_close
 
 from nexttoken.lab import (
+    checkpoints,
     letters,
     numerals,
     plots,
@@ -210,6 +211,18 @@ def test_the_stored_copying_is_what_the_recipe_gives():
     with pytest.raises(Enough):
         pretraining.pretrain(0, kernels=READY_MADE, look=look)
     assert found == pytest.approx(recipes.result("copying")["ours"][0]["copying"][:2], abs=5e-3)
+
+
+def test_copying_is_asked_for_in_records_that_were_not_read():
+    base, read = checkpoints.load("base-0", READY_MADE), pretraining.documents(12_000, seed=0)
+    asked = []
+
+    def witness(ids):
+        asked.append((*ids[0].tolist(), 1))
+        return base(ids)
+
+    assert pretraining.copy_probability(witness, count=40, read=read) > 0.95
+    assert not set(asked) & {tuple(document.tolist()) for document in read}
 
 
 def test_the_narrow_beginning_is_gpt_2_s():

@@ -164,10 +164,18 @@ def test_a_translator_of_two_widths_is_refused():
         EncoderDecoder(SMALL, Shape(7, 12, 16, 1, 2))
 
 
-def test_tokens_are_chosen_as_often_as_their_probabilities_say_and_never_where_it_is_0():
+@pytest.mark.parametrize(
+    ("choose", "temperature"),
+    [
+        (sampling.at_random(1), 1.0),
+        (sampling.at_random(1, temperature=0.5), 0.5),
+        (sampling.by_one_throw(1), 1.0),
+    ],
+    ids=["at random", "at random, cooler", "by one throw"],
+)
+def test_tokens_are_chosen_as_often_as_their_probabilities_say_and_never_where_it_is_0(choose, temperature):
     logits = torch.tensor([[-torch.inf, 1.0, 0.0, -torch.inf, 2.0, -torch.inf]]).expand(50_000, -1)
-    for temperature in (1.0, 0.5):
-        chosen = sampling.at_random(1, temperature)(logits)
-        shares = chosen.bincount(minlength=6) / len(chosen)
-        assert_close(shares, (logits[0] / temperature).softmax(dim=-1), atol=0.01, rtol=0)
-        assert shares[[0, 3, 5]].eq(0).all()
+    chosen = choose(logits)
+    shares = chosen.bincount(minlength=6) / len(chosen)
+    assert_close(shares, (logits[0] / temperature).softmax(dim=-1), atol=0.01, rtol=0)
+    assert shares[[0, 3, 5]].eq(0).all()

@@ -76,16 +76,22 @@ def pretrain(
 
 
 @torch.no_grad()
-def copy_probability(model: GPT, count: int = 200, seed: int = 1_000_000) -> float:
-    """How surely a model repeats a name where only the text says which: in court records it has not seen.
+def copy_probability(
+    model: GPT, count: int = 200, seed: int = 1_000_000, read: Sequence[Int[Tensor, " time"]] = ()
+) -> float:
+    """How surely a model repeats a name where only the text says which: in court records.
+
+    The village is small, and most of its records are in any large collection: those in `read` are left out.
 
     "court : mole against hare . ... under rule 2 the": the hare. "... the": the mole.
     """
     vocabulary, random = english(), np.random.default_rng(seed)
-    found: list[float] = []
-    for _ in range(count):
+    known, found = {tuple(document.tolist()) for document in read}, list[float]()
+    while len(found) < 2 * count:
         case = texts.Case.drawn(random)
         ids = vocabulary.encode(texts.court_record(case, random, "en"))
+        if (*ids, vocabulary.end) in known:
+            continue
         chances = model(torch.tensor([ids]))[0].softmax(dim=-1)
         offender, asker = vocabulary.encode(f"{case.offender.en} {case.asker.en}")
         for name in (offender, asker):

@@ -52,6 +52,21 @@ def at_random(seed: int, temperature: float = 1.0) -> Choose:
     return choose
 
 
+def by_one_throw(seed: int) -> Choose:
+    """As `at_random`, with other draws, and four times as fast: all chances end to end, one throw for each text.
+
+    (torch.multinomial draws a number for every token of the vocabulary. What is stored was drawn by it.)
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def choose(logits: Float[Tensor, "batch vocab"]) -> Int[Tensor, " batch"]:
+        reached = logits.softmax(dim=-1).double().cumsum(dim=-1)
+        throw = torch.rand(len(logits), 1, generator=generator, dtype=torch.float64) * reached[:, -1:]
+        return torch.searchsorted(reached, throw, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
+
+    return choose
+
+
 def sample(
     model: GPT,
     prompts: Sequence[Sequence[int]],
