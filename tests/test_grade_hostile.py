@@ -94,7 +94,7 @@ raise RuntimeError(f"wrote {written > 250_000_000}")""",
         "RuntimeError: wrote False",
     ),
     "deletes all that it sees": (
-        "import shutil\nfor folder in ('/course', '/tmp', '/dev/shm', '/usr/share/doc', '/root/.cache', '/etc'):\n"
+        "import shutil\nfor folder in ('/course', '/tmp', '/dev/shm', '/root', '/etc'):\n"
         "    shutil.rmtree(folder, ignore_errors=True)\n" + RIGHT,
         ALL,
         "",
