@@ -94,7 +94,7 @@ raise RuntimeError(f"wrote {written > 250_000_000}")""",
         "RuntimeError: wrote False",
     ),
     "deletes all that it sees": (
-        "import shutil\nfor folder in ('/course', '/tmp', '/dev/shm', '/root', '/etc'):\n"
+        "import shutil\nfor folder in ('/course', '/tmp', '/dev/shm', '/root/.cache', '/etc'):\n"
         "    shutil.rmtree(folder, ignore_errors=True)\n" + RIGHT,
         ALL,
         "",
@@ -332,7 +332,9 @@ def hostile(need, tmp_path_factory):
 def test_it_costs_that_exercise_and_says_why(hostile, name):
     _, points, message = INSIDE[name]
     found = hostile.verdicts(name)
-    assert hostile.grades()[name]["total"] == str(points), found
+    assert hostile.grades()[name]["total"] == str(points), [
+        v for v in found.values() if v["state"] != "right"
+    ]
     assert message in found["additive_scores"]["message"]
 
 
