@@ -77,7 +77,7 @@ def plan(steps: int, peak: float) -> Plan:
     return Plan(steps, BATCH, peak, warmup=100, weight_decay=0.1, betas=(0.9, 0.99))
 
 
-def plain(vocab: int, steps: int) -> tuple[nn.Module, Step]:
+def plain(vocab: int, steps: int, compiled: bool = False) -> tuple[nn.Module, Step]:
     """nanoGPT's own learning rate, and its beginning."""
     torch.manual_seed(1)
     model, rates, done = PlainGPT(vocab), plan(steps, 1e-3), 0
@@ -87,12 +87,17 @@ def plain(vocab: int, steps: int) -> tuple[nn.Module, Step]:
     ]
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.99))
 
+    def loss_of(ids: Tensor) -> Tensor:
+        return functional.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+
+    run = torch.compile(loss_of) if compiled else loss_of
+
     def step(ids: Tensor) -> float:
         nonlocal done
         for group in optimiser.param_groups:
             group["lr"] = rates.rate(done)
         done += 1
-        loss = functional.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        loss = run(ids)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -110,8 +115,10 @@ def ours(vocab: int, steps: int, kernels: Kernels, compiled: bool = False) -> tu
     def loss_of(ids: Tensor) -> Tensor:
         return cross_entropy(model(ids[:, :-1]), ids[:, 1:])
 
-    run = torch.compile(loss_of) if compiled else loss_of
-    return model, lambda ids: optimiser.step(run(ids))
+    if compiled:
+        loss_of = torch.compile(loss_of)
+        optimiser.descend = torch.compile(optimiser.descend)
+    return model, lambda ids: optimiser.step(loss_of(ids))
 
 
 def windows(ids: Tensor, seed: int) -> Iterator[Tensor]:
@@ -194,6 +201,7 @@ def main() -> None:
             "ours, written-out functions": ours(vocab, 2000, YOURS)[1],
         }
         if not chosen.no_compile:
+            contenders["plain torch.nn, compiled"] = plain(vocab, 2000, compiled=True)[1]
             contenders["ours, written out and compiled"] = ours(vocab, 2000, YOURS, compiled=True)[1]
         targets = {"ours, ready-made kernels": 1.0, list(contenders)[-1]: 0.85}
         show_times(times(contenders, training), targets)
