@@ -40,7 +40,7 @@ test: .venv/.test book  ## Everything that CI runs
 	$(BIN)/mypy
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --doctest-modules src
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --nbval exercises
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile tests
 
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
 	$(BIN)/python -m nexttoken.grading.storing

@@ -94,8 +94,20 @@ raise RuntimeError(f"wrote {written > 250_000_000}")""",
         "RuntimeError: wrote False",
     ),
     "deletes all that it sees": (
-        "import shutil\nfor folder in ('/course', '/tmp', '/dev/shm', '/root/.cache', '/etc'):\n"
-        "    shutil.rmtree(folder, ignore_errors=True)\n" + RIGHT,
+        # For a second: a folder can hold more than the time limit lets one walk.
+        """import os, time
+def delete(end):
+    for top in ("/course", "/tmp", "/dev/shm", "/root/.cache", "/etc"):
+        for folder, _, files in os.walk(top):
+            for file in files:
+                if time.monotonic() > end: return
+                try: os.remove(os.path.join(folder, file))
+                except OSError: pass
+if not hasattr(torch, "deleted"):
+    torch.deleted = True
+    delete(time.monotonic() + 1)
+"""
+        + RIGHT,
         ALL,
         "",
     ),
@@ -333,7 +345,7 @@ def test_it_costs_that_exercise_and_says_why(hostile, name):
     _, points, message = INSIDE[name]
     found = hostile.verdicts(name)
     assert hostile.grades()[name]["total"] == str(points), [
-        v for v in found.values() if v["state"] != "right"
+        (v["state"], v["message"]) for v in found.values() if v["state"] != "right"
     ]
     assert message in found["additive_scores"]["message"]
 
