@@ -1,0 +1,247 @@
+"""Generate and test: a GPT writes programs, and what they do is the judge.
+
+The programs are expressions of one variable, `x * ( x + 3 )`. A task shows what an unknown one makes of
+some numbers, the visible tests; others are kept back, the hidden tests:
+
+    0 : 0 , 2 : 10 =>
+
+A token is a word, and a number is one word. No function of a test task is computed by an expression that
+the model has read: functions are held out, not only their texts.
+"""
+
+import ast
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from nexttoken.lab import sampling
+from nexttoken.lab.training import Plan, fit
+from nexttoken.models import GPT, YOURS, Kernels, Shape
+from nexttoken.transformer import cross_entropy
+
+INPUTS = range(-4, 6)  # ten of them: more than enough to tell any two of our functions apart
+LARGEST = 99  # of a value, in size
+NUMBERS = range(1, 10)  # in expressions
+OPERATORS = 3  # at most in an expression
+VISIBLE = 1, 2, 3, 4  # pairs that a task may show
+WORDS = (
+    "<pad>",
+    "<end>",
+    *": , => x + - * ( )".split(),
+    *map(str, range(-LARGEST, LARGEST + 1)),
+)
+PAD, END = 0, 1
+LONGEST = 14  # words of an expression that the model may write, its end included
+_ID = {word: number for number, word in enumerate(WORDS)}
+
+
+class NoExpression(ValueError):
+    """A text that is no expression of the language."""
+
+
+def value(text: str, x: int) -> int:
+    """What an expression makes of x. It is parsed, and only what the language has is computed.
+
+    >>> value("x * ( x + 3 )", 2)
+    10
+
+    Raises
+    ------
+    NoExpression
+        If the text is none, whatever else it may be.
+    """
+    return _value(_parsed(text), x)
+
+
+def _parsed(text: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:  # the last two: too many brackets
+        raise NoExpression(f"{text[:40]!r} does not parse") from error
+
+
+def _value(node: ast.expr, x: int) -> int:
+    match node:
+        case ast.Name(id="x"):
+            return x
+        case ast.Constant(value=int(number)) if type(number) is int:  # True is an int too
+            return number
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _value(left, x) + _value(right, x)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            return _value(left, x) - _value(right, x)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _value(left, x) * _value(right, x)
+    raise NoExpression(f"{type(node).__name__} is not in the language")
+
+
+def table(text: str) -> tuple[int, ...] | None:
+    """What an expression makes of all INPUTS; None where the text is no expression.
+
+    >>> table("x * x")
+    (16, 9, 4, 1, 0, 1, 4, 9, 16, 25)
+    >>> table("x x") is table("print ( x )") is None
+    True
+    """
+    try:
+        tree = _parsed(text)
+        return tuple(_value(tree, x) for x in INPUTS)
+    except (NoExpression, RecursionError):
+        return None
+
+
+def is_held_out(values: tuple[int, ...]) -> bool:
+    """Whether this function is kept for the test: one in five, by its values alone."""
+    return zlib.crc32(repr(values).encode()) % 5 == 0
+
+
+def drawn(random: np.random.Generator) -> str:
+    """An expression by chance, with as few brackets as it can be written with.
+
+    >>> drawn(np.random.default_rng(3))
+    'x * x - 1'
+    """
+    text = _drawn(random, int(random.integers(1, OPERATORS + 1)))
+    return ast.unparse(ast.parse(text, mode="eval")).replace("(", "( ").replace(")", " )")
+
+
+def _drawn(random: np.random.Generator, operators: int) -> str:
+    if operators == 0:
+        return "x" if random.random() < 0.5 else str(random.choice(NUMBERS))
+    left = int(random.integers(operators))
+    sides = _drawn(random, left), _drawn(random, operators - 1 - left)
+    return f"({sides[0]}) {random.choice(['+', '-', '*'])} ({sides[1]})"
+
+
+@dataclass(frozen=True)
+class Program:
+    """An expression with what it does."""
+
+    text: str
+    values: tuple[int, ...]  # for all INPUTS
+
+
+@cache
+def programs(count: int, seed: int, held_out: bool = False) -> tuple[Program, ...]:
+    """Different expressions with small values; of held-out functions each is there once."""
+    random = np.random.default_rng(seed)
+    found: dict[Any, Program] = {}
+    while len(found) < count:
+        text = drawn(random)
+        values = table(text)
+        assert values is not None
+        if max(map(abs, values)) > LARGEST or len(set(values)) == 1 or is_held_out(values) != held_out:
+            continue
+        found.setdefault(values if held_out else text, Program(text, values))
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function by its values, of which only those in the places `visible` are shown."""
+
+    values: tuple[int, ...]
+    visible: tuple[int, ...]
+
+    @property
+    def prompt(self) -> str:
+        """What the model reads.
+
+        >>> Task(table("x * x"), visible=(4, 6)).prompt
+        '0 : 0 , 2 : 4 =>'
+        """
+        return " , ".join(f"{INPUTS[i]} : {self.values[i]}" for i in self.visible) + " =>"
+
+    def passes_visible(self, values: tuple[int, ...] | None) -> bool:
+        """Whether a program with these values passes the tests that are shown."""
+        return values is not None and all(values[i] == self.values[i] for i in self.visible)
+
+    def passes(self, values: tuple[int, ...] | None) -> bool:
+        """Whether it passes all, the hidden ones too."""
+        return values == self.values
+
+
+def shown(program: Program, visible: int, random: np.random.Generator) -> Task:
+    """A task that shows so many pairs of this program, by chance, in the order of their inputs."""
+    places = random.choice(len(INPUTS), size=visible, replace=False)
+    return Task(program.values, tuple(sorted(map(int, places))))
+
+
+def tasks(count: int, visible: int, seed: int = 0) -> list[Task]:
+    """Test tasks, each with another held-out function."""
+    random = np.random.default_rng(seed + 1)
+    return [shown(program, visible, random) for program in programs(count, seed, held_out=True)]
+
+
+def encode(text: str) -> list[int]:
+    """The ids of the words.
+
+    >>> decode(encode("x * ( x + 3 )"))
+    'x * ( x + 3 )'
+    """
+    return [_ID[word] for word in text.split()]
+
+
+def decode(ids: Sequence[int]) -> str:
+    """The words, without the end."""
+    return " ".join(WORDS[number] for number in ids if number != END)
+
+
+SHAPE = Shape(vocab=len(WORDS), context=6 * max(VISIBLE) + LONGEST, d_model=64, layers=2, heads=2)
+PLAN = Plan(steps=1500, batch=128, peak=5e-3, warmup=50, floor=0.02, weight_decay=0.1, betas=(0.9, 0.99))
+PROGRAMS = 30_000  # that the model learns from
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tasks with their programs; `write` is padding wherever the model is not the one who writes."""
+
+    read: Int[Tensor, "batch time"]
+    write: Int[Tensor, "batch time"]
+
+
+def batches(of: Sequence[Program], size: int, seed: int) -> Iterator[Batch]:
+    """Batches without end; which pairs are shown is drawn anew each time."""
+    random = np.random.default_rng(seed)
+    encoded = [[*encode(program.text), END] for program in of]
+    while True:
+        read, write = [], []
+        for row in random.integers(len(of), size=size):
+            prompt = encode(shown(of[row], int(random.choice(VISIBLE)), random).prompt)
+            read.append(torch.tensor(prompt + encoded[row][:-1]))
+            write.append(torch.tensor([PAD] * (len(prompt) - 1) + encoded[row]))
+        yield Batch(pad_sequence(read, batch_first=True), pad_sequence(write, batch_first=True))
+
+
+def train(seed: int, plan: Plan = PLAN, kernels: Kernels = YOURS) -> tuple[GPT, list[float]]:
+    """Train a model to write programs from pairs; the model, and the loss of every step."""
+    model = GPT.drawn(SHAPE, seed, kernels)
+
+    def loss(batch: Batch) -> Tensor:
+        return cross_entropy(model(batch.read), batch.write, ignore=PAD)
+
+    of = batches(programs(PROGRAMS, seed), plan.batch, seed)
+    return model, fit(model.parameters(), of, loss, plan, label="programs", kernels=kernels)
+
+
+def write(
+    model: GPT, of: Sequence[Task], samples: int, seed: int = 0, temperature: float = 1.0
+) -> list[list[str]]:
+    """Programs for each task, `samples` of them, drawn by chance; at temperature 0 all are the likeliest."""
+    choose = sampling.at_random(seed, temperature)
+    found: list[list[str]] = []
+    for start in range(0, len(of), 20):
+        part = of[start : start + 20]
+        prompts = [encode(task.prompt) for task in part for _ in range(samples)]
+        answers = sampling.sample(model, prompts, choose, LONGEST, stop=END, pad=PAD).written()
+        texts = [decode(ids) for ids in answers]
+        found += [texts[i : i + samples] for i in range(0, len(texts), samples)]
+    return found
