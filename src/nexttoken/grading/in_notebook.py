@@ -37,7 +37,9 @@ def show_verdict(verdict: Verdict) -> None:
     console = _console()
     if verdict.right:
         console.print(
-            Text(f"✓ {verdict.exercise} is right: {verdict.points} of {verdict.points} points.", style="green")
+            Text(
+                f"✓ {verdict.exercise} is right: {verdict.points} of {verdict.points} points.", style="green"
+            )
         )
     if (text := report.details(verdict)) is not None:
         console.print(text)

@@ -114,7 +114,9 @@ def _received(connection: Connection, ended: _Running) -> Verdict:
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
         verdict = Verdict.of(ended.exercise, State.CRASHED, f"your function ended Python itself ({how})")
     except (ValueError, TypeError, AttributeError, KeyError):  # not from us
-        verdict = Verdict.of(ended.exercise, State.CRASHED, "your function answered in the place of the checks")
+        verdict = Verdict.of(
+            ended.exercise, State.CRASHED, "your function answered in the place of the checks"
+        )
     _stop(ended.process)
     return verdict
 

@@ -29,7 +29,7 @@ def keep_top_p(logits, p):
 
 It handles any batch shape, p = 0 and p = 1, and never modifies its input.
 ''',
-    "transformer.adamw_update": '''\
+    "transformer.adamw_update": """\
 Sure! AdamW is Adam with weight decay. This version is functional, so the caller's tensors stay untouched:
 
 ```python
@@ -53,8 +53,8 @@ def adamw_update(parameter, gradient, mean, square, step, lr,
 ```
 
 I checked it against the formula in the paper: with `weight_decay=0` it is exactly Adam.
-''',
-    "sft.answer_loss": '''\
+""",
+    "sft.answer_loss": """\
 For supervised fine-tuning, only the tokens of the answer should contribute to the loss. The logits at position t
 predict token t + 1, so logits and labels have to be shifted by one:
 
@@ -78,5 +78,5 @@ def answer_loss(logits, ids, is_answer):
 ```
 
 This averages over answer tokens across the whole batch, which is the standard choice.
-''',
+""",
 }
