@@ -1,9 +1,9 @@
 """Generate and test: a GPT writes programs, and what they do is the judge.
 
 The programs are expressions of one variable, `x * ( x + 3 )`. A task shows what an unknown one makes of
-some numbers, the visible tests; others are kept back, the hidden tests:
+the first whole numbers, the visible tests; what it makes of others is kept back, the hidden tests:
 
-    0 : 0 , 2 : 10 =>
+    0 : 0 , 1 : 4 =>
 
 A token is a word, and a number is one word. No function of a test task is computed by an expression that
 the model has read: functions are held out, not only their texts.
@@ -22,16 +22,17 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from nexttoken.applications import pass_at_k
 from nexttoken.lab import sampling
 from nexttoken.lab.training import Plan, fit
 from nexttoken.models import GPT, YOURS, Kernels, Shape
 from nexttoken.transformer import cross_entropy
 
-INPUTS = range(-4, 6)  # ten of them: more than enough to tell any two of our functions apart
-LARGEST = 99  # of a value, in size
-NUMBERS = range(1, 10)  # in expressions
+INPUTS = range(8)  # more than are needed to tell any two of our functions apart
+LARGEST = 50  # of a value, in size
+NUMBERS = range(1, 6)  # in expressions
 OPERATORS = 3  # at most in an expression
-VISIBLE = 1, 2, 3, 4  # pairs that a task may show
+VISIBLE = 2, 3, 4  # pairs that a task may show
 WORDS = (
     "<pad>",
     "<end>",
@@ -87,7 +88,7 @@ def table(text: str) -> tuple[int, ...] | None:
     """What an expression makes of all INPUTS; None where the text is no expression.
 
     >>> table("x * x")
-    (16, 9, 4, 1, 0, 1, 4, 9, 16, 25)
+    (0, 1, 4, 9, 16, 25, 36, 49)
     >>> table("x x") is table("print ( x )") is None
     True
     """
@@ -107,7 +108,7 @@ def drawn(random: np.random.Generator) -> str:
     """An expression by chance, with as few brackets as it can be written with.
 
     >>> drawn(np.random.default_rng(3))
-    'x * x - 1'
+    'x + ( 5 - ( x - x ) )'
     """
     text = _drawn(random, int(random.integers(1, OPERATORS + 1)))
     return ast.unparse(ast.parse(text, mode="eval")).replace("(", "( ").replace(")", " )")
@@ -136,6 +137,8 @@ def programs(count: int, seed: int, held_out: bool = False) -> tuple[Program, ..
     found: dict[Any, Program] = {}
     while len(found) < count:
         text = drawn(random)
+        if text in found:
+            continue
         values = table(text)
         assert values is not None
         if max(map(abs, values)) > LARGEST or len(set(values)) == 1 or is_held_out(values) != held_out:
@@ -146,39 +149,34 @@ def programs(count: int, seed: int, held_out: bool = False) -> tuple[Program, ..
 
 @dataclass(frozen=True)
 class Task:
-    """A function by its values, of which only those in the places `visible` are shown."""
+    """A function by its values, of which only the first are shown."""
 
     values: tuple[int, ...]
-    visible: tuple[int, ...]
+    visible: int
 
     @property
     def prompt(self) -> str:
         """What the model reads.
 
-        >>> Task(table("x * x"), visible=(4, 6)).prompt
-        '0 : 0 , 2 : 4 =>'
+        >>> Task(table("x * x"), visible=3).prompt
+        '0 : 0 , 1 : 1 , 2 : 4 =>'
         """
-        return " , ".join(f"{INPUTS[i]} : {self.values[i]}" for i in self.visible) + " =>"
+        pairs = list(zip(INPUTS, self.values, strict=True))[: self.visible]
+        return " , ".join(f"{x} : {y}" for x, y in pairs) + " =>"
 
-    def passes_visible(self, values: tuple[int, ...] | None) -> bool:
-        """Whether a program with these values passes the tests that are shown."""
-        return values is not None and all(values[i] == self.values[i] for i in self.visible)
+    def passes_visible(self, text: str) -> bool:
+        """Whether a program passes the tests that are shown."""
+        values = table(text)
+        return values is not None and values[: self.visible] == self.values[: self.visible]
 
-    def passes(self, values: tuple[int, ...] | None) -> bool:
+    def passes(self, text: str) -> bool:
         """Whether it passes all, the hidden ones too."""
-        return values == self.values
-
-
-def shown(program: Program, visible: int, random: np.random.Generator) -> Task:
-    """A task that shows so many pairs of this program, by chance, in the order of their inputs."""
-    places = random.choice(len(INPUTS), size=visible, replace=False)
-    return Task(program.values, tuple(sorted(map(int, places))))
+        return table(text) == self.values
 
 
 def tasks(count: int, visible: int, seed: int = 0) -> list[Task]:
     """Test tasks, each with another held-out function."""
-    random = np.random.default_rng(seed + 1)
-    return [shown(program, visible, random) for program in programs(count, seed, held_out=True)]
+    return [Task(program.values, visible) for program in programs(count, seed, held_out=True)]
 
 
 def encode(text: str) -> list[int]:
@@ -195,9 +193,9 @@ def decode(ids: Sequence[int]) -> str:
     return " ".join(WORDS[number] for number in ids if number != END)
 
 
-SHAPE = Shape(vocab=len(WORDS), context=6 * max(VISIBLE) + LONGEST, d_model=64, layers=2, heads=2)
-PLAN = Plan(steps=1500, batch=128, peak=5e-3, warmup=50, floor=0.02, weight_decay=0.1, betas=(0.9, 0.99))
-PROGRAMS = 30_000  # that the model learns from
+SHAPE = Shape(vocab=len(WORDS), context=6 * max(VISIBLE) + LONGEST, d_model=64, layers=2, heads=4)
+PLAN = Plan(steps=2400, batch=64, peak=5e-3, warmup=50, floor=0.02, weight_decay=0.1, betas=(0.9, 0.99))
+PROGRAMS = 8_000  # that the model learns from
 
 
 @dataclass(frozen=True)
@@ -209,13 +207,13 @@ class Batch:
 
 
 def batches(of: Sequence[Program], size: int, seed: int) -> Iterator[Batch]:
-    """Batches without end; which pairs are shown is drawn anew each time."""
+    """Batches without end; how many pairs are shown is drawn anew each time."""
     random = np.random.default_rng(seed)
     encoded = [[*encode(program.text), END] for program in of]
     while True:
         read, write = [], []
         for row in random.integers(len(of), size=size):
-            prompt = encode(shown(of[row], int(random.choice(VISIBLE)), random).prompt)
+            prompt = encode(Task(of[row].values, int(random.choice(VISIBLE))).prompt)
             read.append(torch.tensor(prompt + encoded[row][:-1]))
             write.append(torch.tensor([PAD] * (len(prompt) - 1) + encoded[row]))
         yield Batch(pad_sequence(read, batch_first=True), pad_sequence(write, batch_first=True))
@@ -245,3 +243,56 @@ def write(
         texts = [decode(ids) for ids in answers]
         found += [texts[i : i + samples] for i in range(0, len(texts), samples)]
     return found
+
+
+@dataclass(frozen=True)
+class Graded:
+    """For each task, how many of `samples` programs pass the visible tests, and how many pass all."""
+
+    samples: int
+    visible: list[int]
+    correct: list[int]
+
+    @classmethod
+    def of(cls, some: Sequence[Task], texts: Sequence[Sequence[str]]) -> "Graded":
+        """Grade by execution."""
+        pairs = list(zip(some, texts, strict=True))
+        return cls(
+            len(texts[0]),
+            [sum(map(task.passes_visible, row)) for task, row in pairs],
+            [sum(map(task.passes, row)) for task, row in pairs],
+        )
+
+    def pass_at(self, k: int) -> list[float]:
+        """For each task, how likely one of k programs is right: the exercise."""
+        return [pass_at_k(self.samples, c, k) for c in self.correct]
+
+    def plugged_in(self, k: int) -> list[float]:
+        """The same by 1 - (1 - c / n)^k, which is too small: it draws programs that were drawn before again."""
+        return [1 - (1 - c / self.samples) ** k for c in self.correct]
+
+    def tested(self, k: int) -> list[float]:
+        """How likely the answer is right if k programs are written, and one that passes the visible tests is kept.
+
+        One does with the chance of `pass_at_k`, counted in programs that pass the visible tests; and of
+        these, c in v are right, whichever is kept.
+        """
+        pairs = zip(self.visible, self.correct, strict=True)
+        return [pass_at_k(self.samples, v, k) * c / v if v else 0.0 for v, c in pairs]
+
+    @property
+    def deceived(self) -> float:
+        """Of the programs that pass the visible tests, the share that fail a hidden one."""
+        return 1 - sum(self.correct) / max(sum(self.visible), 1)
+
+
+def interval(of_tasks: Sequence[float]) -> tuple[float, float, float]:
+    """The mean over tasks, between the ends of its 95 % interval: low, mean, high.
+
+    >>> low, mean, high = interval([0.0, 1.0] * 50)
+    >>> round(low, 2), mean, round(high, 2)
+    (0.4, 0.5, 0.6)
+    """
+    values = np.asarray(of_tasks)
+    mean, reach = float(values.mean()), float(1.96 * values.std(ddof=1) / len(values) ** 0.5)
+    return mean - reach, mean, mean + reach
