@@ -233,3 +233,9 @@ def test_a_curve_is_the_mean_of_the_exercise():
 def test_recipes_are_known():
     recipes.load()
     assert {f"expressions-{seed}" for seed in (0, 1, 2)} <= set(recipes.RECIPES)
+
+
+def test_three_values_decide_a_function_of_this_language():
+    """Within the limit of 50 all are polynomials of degree 2 at most: third differences are 0."""
+    for program in (*expressions.programs(3000, seed=0), *expressions.programs(100, 0, held_out=True)):
+        assert not np.diff(program.values, n=3).any(), program.text

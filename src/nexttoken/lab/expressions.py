@@ -11,6 +11,7 @@ the model has read: functions are held out, not only their texts.
 
 import ast
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from nexttoken.applications import pass_at_k
-from nexttoken.lab import sampling
+from nexttoken.lab import sampling, tables
 from nexttoken.lab.training import Plan, fit
 from nexttoken.models import GPT, YOURS, Kernels, Shape
 from nexttoken.transformer import cross_entropy
@@ -296,3 +297,24 @@ def interval(of_tasks: Sequence[float]) -> tuple[float, float, float]:
     values = np.asarray(of_tasks)
     mean, reach = float(values.mean()), float(1.96 * values.std(ddof=1) / len(values) ** 0.5)
     return mean - reach, mean, mean + reach
+
+
+def print_tests(task: Task, texts: Sequence[str]) -> None:
+    """Each different program once, with the tests that it passes, and how often it was written.
+
+    >>> print_tests(Task(table("x * x"), visible=2), ["x", "x * x", "x", "x ("])
+    program  written  visible tests  hidden tests
+    x              2  2 of 2         0 of 6
+    x * x          1  2 of 2         6 of 6
+    x (            1  does not parse
+    """
+    rows: list[list[tables.Cell]] = [["program", "written", "visible tests", "hidden tests"]]
+    for text, times in Counter(texts).most_common():
+        values = table(text)
+        if values is None:
+            rows.append([text, times, "does not parse"])
+            continue
+        right = [value == wanted for value, wanted in zip(values, task.values, strict=True)]
+        of = [right[: task.visible], right[task.visible :]]
+        rows.append([text, times, *(f"{sum(tests)} of {len(tests)}" for tests in of)])
+    tables.table(rows)
