@@ -80,11 +80,11 @@ def script(*texts):
 
 
 def reader(*texts):
-    """As `script`, but in the end it says what it has read, in round brackets."""
+    """As `script`, but in the end it repeats its whole prompt as one long word."""
 
     def write(prompt):
         read = prompt.split().count(DOCUMENT)
-        return texts[read] if read < len(texts) else prompt.replace("<", "(").replace(">", ")")
+        return texts[read] if read < len(texts) else prompt.replace(" ", "_")
 
     return write
 
@@ -96,6 +96,9 @@ def agent(write, max_steps=5):
 def cost(prompt=5, answer=3, **changes):
     return {"prompt": prompt, "answer": answer, **SMALL, "cached": 0, **changes}
 
+
+# A call of ARGUMENTS may raise this, and must: a bug in a tool is not hidden.
+RAISES = {"agent_loop": TypeError}
 
 # Calls on which every misconception does what neither the reference nor another misconception does;
 # tests/test_exercises.py looks at that.
