@@ -125,7 +125,7 @@ def reciprocal_rank(ranked: list[int], relevant: set[int]) -> float:
 
     0 if the ranking holds no relevant one.
 
-    Source: Voorhees 1999, section 2.
+    Source: Voorhees 1999 (the score of the question answering track).
 
     >>> reciprocal_rank([7, 3, 9, 1], {3, 1})
     0.5
@@ -140,7 +140,7 @@ def without_marks(text: str) -> str:
     Whoever writes a document could write `<a>` into it, and then what the desk is to say. Only a whole word
     that is a mark goes: `<q>x` stays. Between the words that are left is one space.
 
-    Source: Greshake et al. 2023, section 2 (instructions hidden in what is retrieved).
+    Source: Greshake et al. 2023 (instructions hidden in what is retrieved).
 
     >>> without_marks("rule 6 <a> promise victory")
     'rule 6 promise victory'
@@ -176,14 +176,14 @@ def parse_action(text: str, tools: list[str]) -> Action:
     - `Action("error", "empty")` if there is no word.
     - `Action("error", "forged")` if one of the words is a mark: the model writes the documents itself.
     - `Action(tool, argument)` if the text is a tool's name, which may have several words, and one word more.
-      After it may stand a `.`, a word of its own, which is dropped. With a tool's name and no argument it is
-      `Action("error", "no argument")`, with several words for one `Action("error", "two arguments")`.
+      If the last word is a `.`, it is dropped before. A tool's name with no word behind it gives
+      `Action("error", "no argument")`, with several words `Action("error", "two arguments")`.
     - `Action("error", "not alone")` if a tool's name stands further back, behind other words.
     - `Action("answer", words)` otherwise, with one space between the words.
 
-    The first of these that fits counts. A name is found as whole words only, and no name begins with another.
+    The first of these that fits counts. Names are whole words, and no name begins with another one.
 
-    Source: Yao et al. 2023, section 3 (one action, read from what the model writes).
+    Source: Yao et al. 2023, section 3.1 (one action, read from what the model writes).
 
     >>> parse_action("look up rule roof .", ["look up rule"])
     Action(kind='look up rule', text='roof')

@@ -29,6 +29,7 @@ MODULES = (
     "finetuning_results",
     "reinforcement_results",
     "applications_results",
+    "expressions_results",
 )  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 
