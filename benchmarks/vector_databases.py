@@ -92,7 +92,10 @@ class Milvus:
         self.client.create_collection("texts", dimension=NUMBERS, metric_type="COSINE")
 
     def add(self, vectors: np.ndarray, texts: Sequence[str]) -> None:
-        rows = [{"id": i, "vector": v.tolist(), "text": t} for i, (v, t) in enumerate(zip(vectors, texts, strict=True))]
+        rows = [
+            {"id": i, "vector": v.tolist(), "text": t}
+            for i, (v, t) in enumerate(zip(vectors, texts, strict=True))
+        ]
         for first in range(0, len(rows), 5000):  # a message holds at most some MB
             self.client.insert("texts", rows[first : first + 5000])
 
@@ -116,7 +119,9 @@ class Lance:
         self.database = lancedb.connect(folder)
 
     def add(self, vectors: np.ndarray, texts: Sequence[str]) -> None:
-        rows = [{"id": i, "vector": v, "text": t} for i, (v, t) in enumerate(zip(vectors, texts, strict=True))]
+        rows = [
+            {"id": i, "vector": v, "text": t} for i, (v, t) in enumerate(zip(vectors, texts, strict=True))
+        ]
         self.table = self.database.create_table("texts", rows)
 
     def nearest(self, vector: np.ndarray, k: int) -> list[tuple[int, str]]:
@@ -183,7 +188,8 @@ def import_seconds(module: str, rounds: int = 3) -> float:
     code = f"import numpy, time; begin = time.perf_counter(); import {module}; print(time.perf_counter() - begin)"
     command = [sys.executable, "-c", code]
     return statistics.median(
-        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(rounds)
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(rounds)
     )
 
 
@@ -221,7 +227,9 @@ def measure(contender: Contender, size: int, queries: int, seed: int = 0) -> Fou
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[12, 1000, 20_000], help="how many vectors")
     parser.add_argument("--queries", type=int, default=100, help="asked one after the other")
     parser.add_argument("--check", action="store_true", help="only see that it runs: 12 vectors, 2 queries")
