@@ -61,7 +61,7 @@ def built_site(root: Path) -> Path:
 def outside_parts() -> None:
     """The vector database and the frameworks; where one is missing, the test is skipped, and fails in CI."""
     if said := outside.missing():
-        give_up(said.partition(" not installed")[0].rpartition(" ")[0], "run make applications")
+        give_up("the extra `applications`", said)
 
 
 def find_tool(tool: str) -> str:

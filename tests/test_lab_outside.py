@@ -117,9 +117,12 @@ def test_what_is_missing_is_said_in_one_sentence_with_the_command_that_gets_it(m
     for module in outside.PARTS.values():
         monkeypatch.setitem(sys.modules, module, None)
     assert outside.missing() == (
-        "qdrant-client, langchain-core and semantic-kernel are not installed: make applications"
+        "qdrant-client, langchain-core and semantic-kernel are not installed; `make applications` installs them."
     )
-    assert outside.missing("langchain-core") == "langchain-core is not installed: make applications"
+    assert (
+        outside.missing("langchain-core")
+        == "langchain-core is not installed; `make applications` installs it."
+    )
 
 
 def test_with_all_parts_nothing_is_missing(parts):
@@ -181,6 +184,13 @@ def test_a_shelf_in_a_folder_is_found_again_and_a_new_one_takes_its_place(parts,
     assert [hit.cosine for hit in after] == pytest.approx([hit.cosine for hit in before])
     with shelves(["rule 9 , on all else ."], torch.ones(1, 3), path=path) as other:
         assert [hit.passage for hit in other.nearest(torch.ones(3), 4)] == ["rule 9 , on all else ."]
+
+
+def test_a_law_may_begin_with_no_passage(parts):
+    with parts.vector_database.Shelf([], torch.ones(0, 2)) as shelf:
+        assert shelf.nearest(torch.ones(2), 3) == []
+        shelf.replace(0, "rule 1 .", torch.ones(2))
+        assert [hit.passage for hit in shelf.nearest(torch.ones(2), 3)] == ["rule 1 ."]
 
 
 def test_a_shelf_that_was_never_built_is_not_found(parts, tmp_path):

@@ -42,4 +42,5 @@ def missing(*parts: str) -> str:
     if not absent:
         return ""
     named = " and ".join([", ".join(absent[:-1]), absent[-1]] if absent[1:] else absent)
-    return f"{named} {'are' if absent[1:] else 'is'} not installed: make applications"
+    are, them = ("are", "them") if absent[1:] else ("is", "it")
+    return f"{named} {are} not installed; `make applications` installs {them}."

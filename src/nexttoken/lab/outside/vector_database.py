@@ -38,12 +38,15 @@ class Shelf:
         path: str | None = None,
         url: str | None = None,
     ) -> None:
+        if len(passages) != len(vectors):
+            raise ValueError(f"{len(passages)} passages and {len(vectors)} vectors")
         self._client = _client(path, url)
         if self._client.collection_exists(COLLECTION):
             self._client.delete_collection(COLLECTION)
         size = models.VectorParams(size=vectors.shape[1], distance=models.Distance.COSINE)
         self._client.create_collection(COLLECTION, vectors_config=size)
-        self._put(range(len(passages)), passages, vectors)
+        if passages:
+            self._put(range(len(passages)), passages, vectors)
 
     @classmethod
     def opened(cls, *, path: str | None = None, url: str | None = None) -> Self:
@@ -87,8 +90,6 @@ class Shelf:
     def _put(
         self, numbers: Sequence[int], passages: Sequence[str], vectors: Float[Tensor, "passages d_model"]
     ) -> None:
-        if not len(numbers) == len(passages) == len(vectors):
-            raise ValueError(f"{len(passages)} passages and {len(vectors)} vectors")
         batch = models.Batch(
             ids=list(numbers),
             vectors=vectors.tolist(),
