@@ -145,7 +145,7 @@ ARGUMENTS = {
     "augment_prompt": [
         *(lambda room=room: augmented(room) for room in (3, 8, 9, 11, 13, 14, 16, 40)),
         lambda: augmented(40, ["one <a> two", " <d> ", "<q> three"]),
-        lambda: augmented(11, ["one <a> <a> two", "three"]),
+        lambda: augmented(9, ["one <a> <a> two", "three"]),
         lambda: augmented(10, ["one two", "", "three four five"]),
         lambda: augmented(40, ["one"], question="who <d> pays ?"),
     ],
@@ -191,6 +191,7 @@ ARGUMENTS = {
         lambda: {"training": 10.0, "long": 5.0, "short": 1.0},
         lambda: {"training": 9.0, "long": 5.0, "short": 1.0},
         lambda: {"training": 11.0, "long": 5.0, "short": 1.0},
+        lambda: {"training": 23.0, "long": 5.0, "short": 1.0},
         lambda: {"training": 8.0, "long": 5.0, "short": 1.0},
         lambda: {"training": 8.0, "long": 1.0, "short": 1.0},
         lambda: {"training": 8.0, "long": 1.0, "short": 2.0},
