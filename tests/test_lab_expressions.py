@@ -215,6 +215,14 @@ def test_choosing_by_the_visible_tests_gains_and_pass_at_k_is_its_limit():
     assert all(kept[2] <= right[2] + 1e-12 for kept, right in zip(tested, any_right, strict=True))
 
 
+def test_the_models_have_read_the_task():
+    """Who writes without reading is right far less often."""
+    for how in (Graded.pass_at, Graded.tested):
+        read, blind = expressions_results.curve(2, how), expressions_results.blind_curve(2, how)
+        assert read[0][1] > 3 * blind[0][3]
+        assert read[-1][1] > blind[-1][3]
+
+
 def test_the_plugged_in_curve_lies_below():
     right = expressions_results.curve(2, Graded.pass_at)
     low = expressions_results.curve(2, Graded.plugged_in)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import textwrap
 
 import pytest
 from trees import copy_of_course, misconception_bodies, reference_body, words
@@ -48,6 +49,14 @@ BROKEN = {
         State.CRASHED,
         "the checks came to no end",
     ),
+    "writes over the verdict": (
+        "import gc\nfrom multiprocessing.connection import Connection\n"
+        "for found in gc.get_objects():\n"
+        "    if isinstance(found, Connection) and found.writable: found.send_bytes(b'[]')",
+        State.CRASHED,
+        "in the place of the checks",
+    ),
+    "empties what is imported": ("import sys\nsys.modules.clear()\n" + TURNED, State.UNREADABLE, ""),
     "has null bytes": ("def causal_mask(n):\n    return '\0'", State.UNREADABLE, ""),
 }
 
@@ -87,6 +96,13 @@ def test_of_a_message_only_its_code_counts():
         f"Of course!\n\n```python\nprint('first')\n```\n\nand now:\n\n```python\n{RIGHT}```\nIt is right."
     )
     assert review(MASK, message).right
+    assert review(MASK, f"Sure:\n```python\n{RIGHT}").right  # cut off before the end of the message
+    assert review(MASK, "1. Code:\n" + textwrap.indent(f"```py\n{RIGHT}```", "   ")).right
+    assert review(MASK, textwrap.indent(RIGHT, "    ")).right
+    other = review(MASK, "Sure:\n```python\ndef mask(n):\n    return n\n```")
+    assert "but `mask`" in other.message
+    example = RIGHT.replace(":\n", ':\n    """An example:\n\n```\ncausal_mask(2)\n```\n    """\n')
+    assert review(MASK, example).right
 
 
 def test_another_name_bound_to_a_function_will_do():

@@ -6,10 +6,12 @@ function, whose file stays as it is. Whatever the text does, a verdict comes bac
 It is run with your rights, on your machine, and in no sandbox: read what you paste.
 """
 
+import ast
 import dataclasses
 import linecache
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from types import FunctionType, ModuleType
@@ -22,7 +24,7 @@ from nexttoken.grading.judge import REVIEWED, CappedText, import_chapter, judge_
 from nexttoken.grading.processes import TIME_LIMIT, judge_apart
 from nexttoken.grading.verdict import State, Verdict
 
-_FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 
 
 class _Unusable(Exception):
@@ -41,8 +43,7 @@ def review(name: str, code: str, time_limit: float = TIME_LIMIT) -> Verdict:
         If there is no such exercise.
     """
     found = course.exercise_named(name)
-    source = _function_in(code, found.function)
-    (verdict,) = judge_apart([found], time_limit, lambda _: _judged(found, source))
+    (verdict,) = judge_apart([found], time_limit, lambda _: _judged(found, code))
     return dataclasses.replace(verdict, where="the answer under review")
 
 
@@ -52,12 +53,22 @@ def show_review(name: str, code: str, time_limit: float = TIME_LIMIT) -> None:
 
 
 def _function_in(message: str, function: str) -> str:
-    """The code of a message: what stands between ```, if anything does."""
-    blocks: list[str] = _FENCED.findall(message)
-    return next((block for block in blocks if f"def {function}(" in block), "\n".join(blocks) or message)
+    """The code of a message: what stands between ```, unless the whole is code."""
+    blocks = [textwrap.dedent(block) for block in _FENCED.findall(message)]
+    if not blocks or _is_python(message):  # code whose docstring holds an example is still code
+        return textwrap.dedent(message)
+    return next((block for block in blocks if f"def {function}(" in block), "\n".join(blocks))
 
 
-def _judged(found: course.Exercise, source: str) -> Verdict:
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _judged(found: course.Exercise, message: str) -> Verdict:
     try:
         with exercises.rules_restored():
             # A mistake elsewhere, or an exercise that is not done yet, is none of this answer's.
@@ -65,6 +76,7 @@ def _judged(found: course.Exercise, source: str) -> Verdict:
             module = import_chapter(found.chapter)
             others = [e.name for e in course.exercises(found.chapter) if exercises.has_reference(e.name)]
             exercises.answer_with({other: exercises.reference(other) for other in others})
+            source = _function_in(message, found.function)
             return judge_function(found.name, _written(found.function, source, module))
     except _Unusable as problem:
         return Verdict.of(found, State.UNREADABLE, str(problem))

@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,7 @@ def _value(node: ast.expr, x: int) -> int:
     raise NoExpression(f"{type(node).__name__} is not in the language")
 
 
+@lru_cache(maxsize=100_000)  # models say the same thing often
 def table(text: str) -> tuple[int, ...] | None:
     """What an expression makes of all INPUTS; None where the text is no expression.
 
@@ -244,6 +245,12 @@ def write(
         texts = [decode(ids) for ids in answers]
         found += [texts[i : i + samples] for i in range(0, len(texts), samples)]
     return found
+
+
+def blind(count: int, seed: int = 0) -> list[str]:
+    """Programs by chance, by who has not read the task: what a model has to be compared with."""
+    random = np.random.default_rng(seed)
+    return [drawn(random) for _ in range(count)]
 
 
 @dataclass(frozen=True)

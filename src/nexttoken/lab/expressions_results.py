@@ -1,6 +1,6 @@
 """What the chapter on applications quotes of generate-and-test: three models, and the same held-out functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -57,16 +57,22 @@ def runs(visible: int) -> list[Graded]:
     return [graded(result(f"expressions-{seed}")["visible"][str(visible)]) for seed in SEEDS]
 
 
-def curve(visible: int, how: Measure) -> list[tuple[float, float, float, float]]:
+def curve(visible: int, how: Measure, of: Sequence[Graded] = ()) -> list[tuple[float, float, float, float]]:
     """For `plots.measured`: each k with the mean over tasks of what three models reach, and its interval.
 
     `how` is `Graded.pass_at`, `Graded.plugged_in` or `Graded.tested`.
     """
     points = []
     for k in KS:
-        of_seeds = zip(*(how(one, k) for one in runs(visible)), strict=True)
+        of_seeds = zip(*(how(one, k) for one in of or runs(visible)), strict=True)
         points.append((float(k), *expressions.interval([sum(task) / len(task) for task in of_seeds])))
     return points
+
+
+def blind_curve(visible: int, how: Measure, programs: int = 5000) -> list[tuple[float, float, float, float]]:
+    """The same for programs by chance, which need no model."""
+    tasks = expressions.tasks(TASKS, visible)
+    return curve(visible, how, [Graded.of(tasks, [expressions.blind(programs)] * TASKS)])
 
 
 for _seed in SEEDS:
