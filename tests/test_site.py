@@ -227,6 +227,18 @@ def test_what_was_made_ahead_changes_the_fingerprint_of_the_pages_that_can_load_
     assert fingerprint.fingerprint(other, small_course) == before[1]
 
 
+def test_installing_a_library_that_a_page_can_do_without_changes_its_fingerprint(
+    small_course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small_course / "src/nexttoken/lab/colors.py").write_text("def f():\n    import not_there_yet\n")
+    with_it, other = ["from nexttoken.lab import plots"], ["from nexttoken.first import f"]
+    before = [fingerprint.fingerprint(cells, small_course) for cells in (with_it, other)]
+    (small_course / "not_there_yet.py").write_text("")
+    monkeypatch.syspath_prepend(small_course)
+    assert fingerprint.fingerprint(with_it, small_course) != before[0]
+    assert fingerprint.fingerprint(other, small_course) == before[1]
+
+
 def test_undoing_an_edit_gives_the_old_fingerprint_back(small_course: Path) -> None:
     cells, solution = ["from nexttoken.first import f"], small_course / "solutions" / "first.py"
     before = fingerprint.fingerprint(cells, small_course)
