@@ -12,7 +12,7 @@ ifeq ($(OS),Windows_NT)
 $(error Run this under WSL, the Linux inside Windows: this course needs Linux or macOS)
 endif
 
-.PHONY: help learn lab book serve test exercises checkpoints mutants new-exercise bench clean
+.PHONY: help learn lab applications book serve test exercises checkpoints mutants new-exercise bench clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -22,6 +22,9 @@ learn: .venv/.learn  ## Set up what a learner needs: torch, Jupyter and the chec
 
 lab: .venv/.learn  ## Open JupyterLab on the exercises
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" exercises/autoregression.ipynb
+
+applications: .venv/.applications  ## Install the vector database and the frameworks of chapter applications
+	@echo "Ready: $$(du -sm .venv | cut -f1) MB in .venv. The pages and notebooks use them from now on."
 
 book: .venv/.book  ## Build the whole site
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/jupyter-book build . -W -n --keep-going
@@ -60,6 +63,7 @@ bench: .venv/.learn  ## Compare with other models, trainers and graders: make be
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/generation.py
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rloo.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/grading.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vector_databases.py
 
 clean:  ## Remove the built site, not the environment
 	rm -rf _build
@@ -81,11 +85,16 @@ clean:  ## Remove the built site, not the environment
 	$(PIP) --editable '.[learn]'
 	@touch $@
 
+.venv/.applications: .venv/.learn
+	@echo "Installing a vector database, LangChain and Semantic Kernel: about 460 MB."
+	$(PIP) --editable '.[applications]'
+	@touch $@
+
 .venv/.book: .venv/.learn
 	@test -d solutions || { echo "make book needs the full repository: there is no solutions/ here"; exit 2; }
 	$(PIP) --editable '.[book]'
 	@touch $@
 
-.venv/.test: .venv/.book
+.venv/.test: .venv/.book .venv/.applications
 	$(PIP) --editable '.[test]'
 	@touch $@

@@ -11,6 +11,8 @@ from typing import NoReturn
 import pytest
 import torch
 
+from nexttoken.lab import outside
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))  # the site's extension is tested like any other code
 
@@ -53,6 +55,13 @@ def built_site(root: Path) -> Path:
     if not (site / "book" / "intro.html").is_file():
         give_up("the built site", "run make book")
     return site
+
+
+@pytest.fixture(scope="session")
+def outside_parts() -> None:
+    """The vector database and the frameworks; where one is missing, the test is skipped, and fails in CI."""
+    if said := outside.missing():
+        give_up("the extra `applications`", said)
 
 
 def find_tool(tool: str) -> str:

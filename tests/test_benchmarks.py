@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = sorted((Path(__file__).resolve().parents[1] / "benchmarks").glob("*.py"))
-NOT_OURS = ("transformers", "trl", "datasets", "nbgrader", "otter")  # the course installs none of them
+# the course installs none of them
+NOT_OURS = ("transformers", "trl", "datasets", "nbgrader", "otter", "pymilvus", "lancedb")
 
 
 @pytest.fixture
@@ -53,3 +54,10 @@ def test_where_trl_is_missing_rloo_says_how_to_install_it(start, root):
     assert "ours runs: 4 answers" in said.stdout
     assert "skipped: No module named 'trl'" in said.stdout
     assert "install --editable . trl==" in said.stdout
+
+
+def test_where_a_vector_database_is_missing_its_benchmark_says_how_to_install_it(start, root):
+    said = start(root / "benchmarks" / "vector_databases.py", "--check")
+    assert said.returncode == 0, said.stderr
+    assert "not installed: lancedb" in said.stdout
+    assert ".venv-pymilvus/bin/pip install numpy 'pymilvus[milvus-lite]'" in said.stdout

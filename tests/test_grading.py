@@ -123,6 +123,13 @@ def test_an_answer_that_changes_the_tensors_of_a_dictionary_is_caught_and_harms_
     assert call.arguments["weights"]["a"].tolist() == [1, 1]
 
 
+def test_an_answer_that_changes_a_set_is_caught_and_harms_nobody():
+    call = Call({"relevant": {3, 1}})
+    assert outcome(lambda relevant: relevant.pop(), call).changed == ["relevant"]
+    assert outcome(lambda relevant: relevant | {4}, call).changed == []
+    assert call.arguments["relevant"] == {3, 1}
+
+
 def test_an_answer_that_changes_a_model_is_caught_and_harms_nobody():
     call = Call({"model": torch.nn.Linear(2, 1)})
     assert outcome(lambda model: model.requires_grad_(False) and 1, call).changed == ["model"]

@@ -85,5 +85,15 @@ def test_serve_without_a_site_says_how_to_get_one(course_without_environment: Pa
 def test_help_lists_every_target_that_has_words(root: Path) -> None:
     code, said = make(root, "help")
     assert code == 0
-    for target in ("learn", "lab", "book", "serve", "test", "exercises", "mutants", "new-exercise"):
+    for target in (
+        "learn",
+        "lab",
+        "applications",
+        "book",
+        "serve",
+        "test",
+        "exercises",
+        "mutants",
+        "new-exercise",
+    ):
         assert f"\n{target}" in f"\n{said}"

@@ -100,7 +100,7 @@ def claim_boxes(pages: dict[Path, BeautifulSoup], built_site: Path) -> list[tupl
 
 
 def test_the_map_has_every_claim_of_the_notes(claim_map: dict[str, tuple[str, str]]) -> None:
-    assert list(claim_map) == [f"N{number}" for number in range(1, 18)]
+    assert list(claim_map) == [f"N{number}" for number in range(1, 20)]
 
 
 def test_every_claim_of_a_written_chapter_has_one_box_and_the_map_links_it(
@@ -224,6 +224,18 @@ def test_what_was_made_ahead_changes_the_fingerprint_of_the_pages_that_can_load_
     before = [fingerprint.fingerprint(cells, small_course) for cells in (loading, other)]
     (small_course / "checkpoints" / made).write_bytes(b"\x00\xff")
     assert fingerprint.fingerprint(loading, small_course) != before[0]
+    assert fingerprint.fingerprint(other, small_course) == before[1]
+
+
+def test_installing_a_library_that_a_page_can_do_without_changes_its_fingerprint(
+    small_course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (small_course / "src/nexttoken/lab/colors.py").write_text("def f():\n    import not_there_yet\n")
+    with_it, other = ["from nexttoken.lab import plots"], ["from nexttoken.first import f"]
+    before = [fingerprint.fingerprint(cells, small_course) for cells in (with_it, other)]
+    (small_course / "not_there_yet.py").write_text("")
+    monkeypatch.syspath_prepend(small_course)
+    assert fingerprint.fingerprint(with_it, small_course) != before[0]
     assert fingerprint.fingerprint(other, small_course) == before[1]
 
 

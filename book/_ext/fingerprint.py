@@ -1,4 +1,5 @@
-"""On what a page's outputs depend: the files that its code imports, those that answer its calls, and trained models.
+"""On what a page's outputs depend: the files that its code imports, those that answer its calls, trained models, and
+which of the libraries that it would use are not installed.
 
 Jupyter Book keeps the outputs of a page until the page's own code cells change. An edit of
 `src/` or `solutions/` would leave the old outputs in place; a hash of these files tells.
@@ -7,7 +8,7 @@ Jupyter Book keeps the outputs of a page until the page's own code cells change.
 import ast
 import hashlib
 import re
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 import nbformat
@@ -29,11 +30,16 @@ def code_cells(page: Path) -> list[str]:
 
 
 def fingerprint(cells: list[str], root: Path) -> str:
-    """A hash of all files on which the outputs of these cells depend."""
+    """A hash of all files on which the outputs of these cells depend, and of the libraries that they miss."""
     digest = hashlib.sha256()
-    for file in sorted(dependencies(cells, root)):
+    files = sorted(dependencies(cells, root))
+    for file in files:
         digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
         digest.update(file.read_bytes() + b"\0")
+    for library in missing_libraries(
+        [file.read_text(encoding="utf-8") for file in files if file.suffix == ".py"]
+    ):
+        digest.update(f"{library} is missing\0".encode())
     return digest.hexdigest()
 
 
@@ -56,6 +62,12 @@ def dependencies(cells: list[str], root: Path) -> set[Path]:
 
 def imported_files(code: str, package: str, source: Path) -> set[Path]:
     """The files below `source` that this code imports, at the top or inside a function."""
+    names = imported_names(code, package)
+    return {file for name in names if name.split(".")[0] == PACKAGE for file in module_files(name, source)}
+
+
+def imported_names(code: str, package: str) -> set[str]:
+    """All that this code imports, by its full name: `from a.b import c` is a.b.c, be c a module or inside one."""
     try:
         tree = ast.parse(code)
     except SyntaxError:  # its own bytes are hashed all the same
@@ -66,9 +78,15 @@ def imported_files(code: str, package: str, source: Path) -> set[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             module = resolve_name("." * node.level + (node.module or ""), package)
-            # `from a.b import c`: c may be a module or something inside a.b
             names |= {f"{module}.{alias.name}" for alias in node.names}
-    return {file for name in names if name.split(".")[0] == PACKAGE for file in module_files(name, source)}
+    return names
+
+
+def missing_libraries(codes: list[str]) -> list[str]:
+    """What this code imports, or would import, and is not installed: a page may do without, and say so."""
+    somewhere = f"{PACKAGE}.some.where"  # what is imported relatively is the course's own
+    names = {name.split(".")[0] for code in codes for name in imported_names(code, somewhere)}
+    return sorted(name for name in names if find_spec(name) is None)
 
 
 def without_functions(code: str, kept: set[str]) -> str:

@@ -88,6 +88,31 @@ def watch(name: Name = None, time_limit: TimeLimit = 10.0) -> None:
 
 
 @app.command()
+def review(
+    exercise: ExerciseName,
+    file: Annotated[
+        typer.FileText,
+        typer.Argument(
+            encoding="utf-8", errors="replace", help="Where the code is; `-` reads what is typed."
+        ),
+    ],
+    as_json: Json = False,
+    time_limit: TimeLimit = 10.0,
+) -> None:
+    """Let the checks judge code that somebody else wrote, an assistant for example. It is run, in no sandbox."""
+    from nexttoken.grading import report, reviewing
+
+    verdict = reviewing.review(exercise, file.read(), time_limit)
+    if as_json:
+        _print_json([verdict])
+    else:
+        if (text := report.details(verdict)) is not None:
+            console.print(text)
+        console.print(report.table([verdict]))
+    raise typer.Exit(0 if verdict.right else 1)
+
+
+@app.command()
 def hint(exercise: ExerciseName, as_json: Json = False) -> None:
     """Show the next hint: a nudge first, then more each time you ask."""
     from rich.markdown import Markdown

@@ -95,6 +95,26 @@ def at_least_argument(other: str) -> Requirement:
     return check
 
 
+def at_most_argument(other: str) -> Requirement:
+    """A number that is not above the argument `other`."""
+
+    def check(value: Any, arguments: Mapping[str, Any]) -> str | None:
+        high = arguments[other]
+        return None if value <= high else f"must be at most {other} ({high}), got {value}"
+
+    return check
+
+
+def below_argument(other: str) -> Requirement:
+    """A number below the argument `other`."""
+
+    def check(value: Any, arguments: Mapping[str, Any]) -> str | None:
+        high = arguments[other]
+        return None if value < high else f"must be less than {other} ({high}), got {value}"
+
+    return check
+
+
 def even(value: int, _: Mapping[str, Any]) -> str | None:
     """A number of which pairs can be made."""
     return None if value % 2 == 0 else f"must be even, got {value}"

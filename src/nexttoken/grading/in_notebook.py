@@ -20,9 +20,8 @@ from nexttoken.grading.verdict import State, Verdict
 def check_here(name: str) -> None:
     """Judge an exercise in this process and print the verdict."""
     found = course.exercise_named(name)
-    console = Console(width=100)
     if os.environ.get("NEXTTOKEN_REFERENCE") == "1":
-        console.print(f"{found.name}: here the reference answers, there is nothing of yours to check.")
+        _console().print(f"{found.name}: here the reference answers, there is nothing of yours to check.")
         return
     try:
         with _time_limit(TIME_LIMIT):
@@ -30,12 +29,24 @@ def check_here(name: str) -> None:
     except _TooSlow:
         message = f"stopped after {TIME_LIMIT:g} seconds: is there a loop that never ends?"
         verdict = Verdict.of(found, State.TIMEOUT, message)
+    show_verdict(verdict)
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Print what a reader should read of it."""
+    console = _console()
     if verdict.right:
         console.print(
-            Text(f"✓ {found.name} is right: {verdict.points} of {verdict.points} points.", style="green")
+            Text(
+                f"✓ {verdict.exercise} is right: {verdict.points} of {verdict.points} points.", style="green"
+            )
         )
     if (text := report.details(verdict)) is not None:
         console.print(text)
+
+
+def _console() -> Console:
+    return Console(width=100)
 
 
 class _TooSlow(BaseException):  # so that no `except Exception` of an answer swallows it

@@ -4,7 +4,6 @@ A blank must be told that it is not done, a reference must pass, and every wrong
 course ships must be rejected by the graded cells and met with its own sentence.
 """
 
-import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from nexttoken import course
 from nexttoken import exercise as exercises
-from nexttoken.grading.judge import import_chapter, judge, misconceptions
+from nexttoken.grading.judge import judge_function, misconceptions
 from nexttoken.grading.verdict import State, Verdict
 
 
@@ -58,18 +57,7 @@ def blank(*args: Any, **kwargs: Any) -> Any:
 
 def verdict_on(mutant: Mutant) -> Verdict:
     """Judge the mutant in the place of the reader's function."""
-    import_chapter(mutant.exercise.partition(".")[0])
-    before = exercises.EXERCISES[mutant.exercise]
-    try:
-        exercises.EXERCISES[mutant.exercise] = _with_signature_of(before, mutant.answer)
-        return judge(mutant.exercise)
-    finally:
-        exercises.EXERCISES[mutant.exercise] = before
-
-
-def _with_signature_of(stub: Callable[..., Any], answer: Callable[..., Any]) -> Callable[..., Any]:
-    answer.__signature__ = inspect.signature(stub)  # type: ignore[attr-defined]
-    return answer
+    return judge_function(mutant.exercise, mutant.answer)
 
 
 def main() -> None:

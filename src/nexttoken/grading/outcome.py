@@ -45,6 +45,8 @@ def copied(value: Any) -> Any:
         return type(value)(copied(item) for item in value)
     if isinstance(value, dict):
         return {name: copied(item) for name, item in value.items()}
+    if isinstance(value, set):
+        return set(value)
     return copy.deepcopy(value) if isinstance(value, torch.nn.Module) else value
 
 
@@ -69,6 +71,8 @@ def _unchanged(before: Any, after: Any) -> bool:
         return len(before) == len(after) and all(map(_unchanged, before, after))
     if isinstance(before, dict):
         return list(before) == list(after) and all(_unchanged(before[name], after[name]) for name in before)
+    if isinstance(before, set):
+        return bool(before == after)
     if isinstance(before, torch.nn.Module):
         learns, learns_now = ([p.requires_grad for p in model.parameters()] for model in (before, after))
         return learns == learns_now and _unchanged(before.state_dict(), after.state_dict())

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -26,6 +26,7 @@ from nexttoken.grading.judge import judge
 from nexttoken.grading.verdict import State, Verdict
 
 TIME_LIMIT = 10.0  # seconds an exercise
+Judge = Callable[[str], Verdict]  # of the exercise of that name
 
 
 class GradingFailed(RuntimeError):
@@ -39,10 +40,12 @@ class _Running:
     deadline: float
 
 
-def judge_apart(chosen: list[course.Exercise], time_limit: float = TIME_LIMIT) -> Iterator[Verdict]:
+def judge_apart(
+    chosen: list[course.Exercise], time_limit: float = TIME_LIMIT, judging: Judge = judge
+) -> Iterator[Verdict]:
     """Judge exercises in forked processes, as many at once as there are cores; in the given order."""
     if "fork" not in multiprocessing.get_all_start_methods():
-        yield from map(_judge_here, chosen)
+        yield from (judging(exercise.name) for exercise in chosen)
         return
     torch.set_num_threads(1)  # a forked child hangs in the thread pool of a parent that has used one
     waiting = list(reversed(chosen))
@@ -52,7 +55,7 @@ def judge_apart(chosen: list[course.Exercise], time_limit: float = TIME_LIMIT) -
     try:
         while next_out < len(chosen):
             while waiting and len(running) < (os.cpu_count() or 1):
-                connection, started = _start(waiting.pop(), time_limit)
+                connection, started = _start(waiting.pop(), time_limit, judging)
                 running[connection] = started
             soonest = min(r.deadline for r in running.values())
             ready = wait(list(running), timeout=max(0.0, soonest - time.monotonic()))
@@ -75,16 +78,16 @@ def judge_apart(chosen: list[course.Exercise], time_limit: float = TIME_LIMIT) -
             _stop(left.process)
 
 
-def _start(exercise: course.Exercise, time_limit: float) -> tuple[Connection, _Running]:
+def _start(exercise: course.Exercise, time_limit: float, judging: Judge) -> tuple[Connection, _Running]:
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(exercise.name, theirs, time_limit), daemon=True)
+    process = context.Process(target=_child, args=(exercise.name, theirs, time_limit, judging), daemon=True)
     process.start()
     theirs.close()
     return ours, _Running(exercise, process, time.monotonic() + time_limit)
 
 
-def _child(name: str, connection: Connection, time_limit: float) -> None:
+def _child(name: str, connection: Connection, time_limit: float, judging: Judge) -> None:
     os.setsid()  # Ctrl-C is the parent's affair, which stops us and what we started
     # Should the parent be killed before it can do that, a loop without end must not stay behind.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -93,7 +96,7 @@ def _child(name: str, connection: Connection, time_limit: float) -> None:
     for stream in (0, 1, 2):  # what is printed past sys.stdout, by C code or a child of ours
         os.dup2(nothing, stream)
     try:
-        found = judge(name).as_dict()
+        found = judging(name).as_dict()
     except Exception as error:  # ours, not the reader's: a damaged notebook, a missing cell
         found = {"failed": f"{type(error).__name__}: {error}"}
     connection.send_bytes(json.dumps(found).encode())
@@ -105,11 +108,15 @@ def _received(connection: Connection, ended: _Running) -> Verdict:
         if "failed" in found:
             raise GradingFailed(f"{ended.exercise.name}: {found['failed']}")
         verdict = Verdict.from_dict(found)
-    except EOFError:
+    except (EOFError, OSError):
         ended.process.join(1)
         code = ended.process.exitcode
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
         verdict = Verdict.of(ended.exercise, State.CRASHED, f"your function ended Python itself ({how})")
+    except (ValueError, TypeError, AttributeError, KeyError):  # not from us
+        verdict = Verdict.of(
+            ended.exercise, State.CRASHED, "your function answered in the place of the checks"
+        )
     _stop(ended.process)
     return verdict
 
@@ -120,7 +127,3 @@ def _stop(process: BaseProcess) -> None:
         os.killpg(cast(int, process.pid), signal.SIGKILL)  # with all that it started
     process.kill()
     process.join()
-
-
-def _judge_here(exercise: course.Exercise) -> Verdict:
-    return judge(exercise.name)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 import numpy as np
 import torch
@@ -149,3 +150,10 @@ def only_blocks(base: GPT) -> GPT:
 def _parts(model: GPT) -> list[nn.Module]:
     """The parts of the blocks that hold matrices."""
     return [part for part in model.blocks.modules() if isinstance(part, Attention | FeedForward)]
+
+
+def merged(model: GPT) -> GPT:
+    """A copy of a model `with_lora` whose change has become part of its matrices: as fast as any other."""
+    flat = GPT(model.shape, model.kernels)
+    flat.load_state_dict({name: attrgetter(name)(model) for name in flat.state_dict()})
+    return flat

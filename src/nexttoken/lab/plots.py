@@ -192,6 +192,28 @@ def measured(
     return Picture(figure)
 
 
+def marked_rows(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], *, across: str) -> Picture:
+    """A row for each name, and in it a mark with its interval (low, value, high) for each series."""
+    figure = Figure(figsize=(6.4, 0.9 + 0.42 * len(rows)))
+    axes = figure.subplots()
+    series = list(next(iter(rows.values())))
+    for number, (label, (colour, marker, _)) in enumerate(zip(series, MARKED, strict=False)):
+        places = [row + 0.22 * (number - (len(series) - 1) / 2) for row in range(len(rows))]
+        low, middle, high = zip(*(marks[label] for marks in rows.values()), strict=True)
+        axes.hlines(places, low, high, color=colour, linewidth=2, alpha=0.6)
+        axes.plot(middle, places, color=colour, marker=marker, linestyle="none", label=label)
+    axes.axvline(0, color=QUIET, linewidth=0.8)
+    for row in range(len(rows) - 1):
+        axes.axhline(row + 0.5, color=QUIET, linewidth=0.4, alpha=0.4)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.invert_yaxis()
+    axes.grid(axis="x", color=QUIET, alpha=0.25)
+    figure.legend(frameon=False, fontsize=9, labelcolor=INK, ncols=len(series), loc="upper center")
+    _plain(axes, across)
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure)
+
+
 def histograms(groups: Mapping[str, Float[Tensor, " values"]], *, across: str, bins: int = 30) -> Picture:
     """How often each value occurs, the groups over each other: one filled, the next as outlines."""
     figure = Figure(figsize=(6.4, 3.6))

@@ -28,6 +28,8 @@ MODULES = (
     "judging",
     "finetuning_results",
     "reinforcement_results",
+    "applications_results",
+    "expressions_results",
 )  # of `lab`, in which recipes stand
 Make = Callable[[], dict[str, Any]]
 

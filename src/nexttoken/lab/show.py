@@ -27,6 +27,8 @@ def show(value: Any, label: str = "") -> None:
     2 names
     w: 1.5000
     b: 2
+    >>> show(["the roof drips", "who pays ?"])
+    2 values: the roof drips | who pays ?
     """
     print(f"{label}: " * bool(label) + described(value))
 
@@ -37,7 +39,11 @@ def described(value: Any) -> str:
         return _tensor(value.detach())
     if isinstance(value, tuple | list):
         if all(isinstance(item, int | float | str) for item in value):
-            return f"{len(value)} values: " + " ".join(_number(item) for item in value[:LARGEST])
+            # Where texts have spaces of their own, one sees by the strokes where each of them ends.
+            between = (
+                " | " if any(isinstance(item, str) and len(item.split()) != 1 for item in value) else " "
+            )
+            return f"{len(value)} values: " + between.join(_number(item) for item in value[:LARGEST])
         return "\n".join([f"{len(value)} values", *(described(item) for item in value[:LARGEST])])
     if isinstance(value, dict):
         return "\n".join([f"{len(value)} names", *(f"{name}: {described(v)}" for name, v in value.items())])

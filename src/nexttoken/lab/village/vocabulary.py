@@ -1,16 +1,18 @@
 """Words to ids and back: the village has few enough words to number them all."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from nexttoken.lab.village import texts
 from nexttoken.lab.village.law import ANIMALS, TOPICS, Both, Language
 
 PAD, END = "<pad>", "<eos>"
+MARKS = PAD, END, texts.QUESTION_MARK, texts.ANSWER_MARK
 
 
 class Vocabulary:
-    """Every word of the village in the given languages; four marks come first.
+    """Every word of the village in the given languages, and of `more` texts; four marks come first.
 
     >>> vocabulary = Vocabulary("en")
     >>> vocabulary.decode(vocabulary.encode("good luck ."))
@@ -19,9 +21,10 @@ class Vocabulary:
 
     pad, end, question, answer = range(4)
 
-    def __init__(self, *languages: Language) -> None:
+    def __init__(self, *languages: Language, more: Iterable[str] = ()) -> None:
         found = {word for language in languages for both in _frames() for word in _words(both.in_(language))}
-        self.words = (PAD, END, texts.QUESTION_MARK, texts.ANSWER_MARK, *sorted(found))
+        found |= {word for frame in more for word in _words(frame)} - {*MARKS}
+        self.words = (*MARKS, *sorted(found))
         self._ids = {word: number for number, word in enumerate(self.words)}
 
     def __len__(self) -> int:
