@@ -49,7 +49,7 @@ def print_ways(*names: str) -> None:
 
     Then tokens and CPU milliseconds for an answer, and CPU seconds of training.
     """
-    rows: list[list[tables.Cell]] = [["", *QUESTIONS, "", "tokens", "ms", "training s"]]
+    rows: list[list[tables.Cell]] = [["", *QUESTIONS, "", "tokens", "ms", "tuning s"]]
     for name in names or ways():
         runs = [run[name] for run in stored("ways")]
         means = [fmean(run[kind][0] for run in runs) for kind in QUESTIONS]
