@@ -23,6 +23,13 @@ from nexttoken.lab.village.vocabulary import MARKS as FIRST_WORDS
 from nexttoken.models import READY_MADE
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _answered_by_the_reference():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEXTTOKEN_REFERENCE", "1")
+        yield
+
+
 def draws(count, seed=0):
     random = np.random.default_rng(seed)
     return [random for _ in range(count)]
