@@ -42,7 +42,7 @@ def wrong_answers(name):
 
 
 @cache
-def tests_of(chapter):
+def file_of(chapter):
     """The chapter's test file."""
     return exercise.load_file(Path(__file__).with_name(f"test_{chapter}.py"), f"arguments_of_{chapter}")
 
@@ -51,13 +51,13 @@ def tests_of(chapter):
 def calls(name):
     """The calls that the chapter's test file lists for one exercise."""
     chapter, _, function = name.partition(".")
-    return [Call(make()) for make in tests_of(chapter).ARGUMENTS[function]]
+    return [Call(make()) for make in file_of(chapter).ARGUMENTS[function]]
 
 
 def raised_on_purpose(name):
     """The exception that a call of this exercise lets through, if its chapter's test file names one."""
     chapter, _, function = name.partition(".")
-    return getattr(tests_of(chapter), "RAISES", {}).get(function, ())
+    return getattr(file_of(chapter), "RAISES", {}).get(function, ())
 
 
 @cache

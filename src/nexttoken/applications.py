@@ -183,7 +183,7 @@ def parse_action(text: str, tools: list[str]) -> Action:
 
     The first of these that fits counts. Names are whole words, and no name begins with another one.
 
-    Source: Yao et al. 2023, section 3.1 (one action, read from what the model writes).
+    Source: Yao et al. 2022, section 3.1 (one action, read from what the model writes).
 
     >>> parse_action("look up rule roof .", ["look up rule"])
     Action(kind='look up rule', text='roof')
@@ -212,7 +212,7 @@ def agent_loop(
     ` <tool> <argument> <d> <observation> <a>`, or after an error only ` <d> <observation> <a>`. Who has not
     answered after `max_steps` has the answer None.
 
-    Source: Yao et al. 2023, section 2 (ReAct).
+    Source: Yao et al. 2022, section 2 (ReAct).
 
     >>> def write(prompt):
     ...     return "bucket" if "bucket" in prompt else "look up roof"
@@ -270,7 +270,8 @@ def cost_per_answer(
     mixed. The first `cached` tokens were read for an earlier answer, and cost nothing now. `price` is that
     of $10^{15}$ FLOPs. The tokens of a `Cost` are those of prompt and answer, cached or not.
 
-    Source: Kaplan et al. 2020, section 2.1 and table 1 (whose term for attention is half of ours: $2 L d t$).
+    Source: Kaplan et al. 2020, section 2.1 and table 1 (whose term for attention, $2 L d n$ for a context of
+    n tokens, is ours on average over them).
 
     >>> cost_per_answer(prompt=2, answer=1, parameters=100, layers=1, d_model=10, price=5e12)
     Cost(tokens=3, flops=520, price=2.6)

@@ -1,4 +1,4 @@
-"""The tables and the figure of the chapter on applications, from what `applications_results` has measured."""
+"""The tables and a figure of the chapter on applications, from what `applications_results` has measured."""
 
 from statistics import fmean
 from typing import Any
@@ -45,8 +45,11 @@ def training(way: str) -> float:
 
 
 def print_ways(*names: str) -> None:
-    """Gold by kind of question, with the lowest and highest seed; tokens, CPU seconds, and seconds of training."""
-    rows: list[list[tables.Cell]] = [["", *QUESTIONS, "", "tokens", "ms", "training s"]]
+    """Gold by kind of question, the mean of the seeds, and how far the farthest of them is from it in any kind.
+
+    Then tokens and CPU milliseconds for an answer, and CPU seconds of training.
+    """
+    rows: list[list[tables.Cell]] = [["", *QUESTIONS, "", "tokens", "ms", "tuning s"]]
     for name in names or ways():
         runs = [run[name] for run in stored("ways")]
         means = [fmean(run[kind][0] for run in runs) for kind in QUESTIONS]

@@ -168,14 +168,13 @@ def experiment(seed: int) -> dict[str, Any]:
     made, seconds = models(seed)
     found = {name: measured(way) for name, way in ways(made, seed).items()}
     if seed == 0:
-        for name in ("base", "clerk", "agent"):
-            plan = clerk.PLAN if name == "base" else clerk.TUNING
+        shipped: dict[str, tuple[Plan, dict[str, float]]] = {
+            "base": (clerk.PLAN, {"gold": found["base"]["known"][0]}),
+            "clerk": (clerk.TUNING, {"gold": found["prompt only"]["known"][0]}),
+            "agent": (clerk.TUNING, {}),
+        }
+        for name, (plan, golds) in shipped.items():
             about = {"seed": seed, **asdict(plan)}
-            golds = (
-                {}
-                if name == "agent"
-                else {"gold": found["prompt only" if name == "clerk" else name]["known"][0]}
-            )
             checkpoints.save(f"applications-{name}-{seed}", made[name], about, golds)
     return {
         "training": seconds,

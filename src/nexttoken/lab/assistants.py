@@ -55,8 +55,9 @@ def adamw_update(parameter, gradient, mean, square, step, lr,
 I checked it against the formula in the paper: with `weight_decay=0` it is exactly Adam.
 """,
     "sft.answer_loss": """\
-For supervised fine-tuning, only the tokens of the answer should contribute to the loss. The logits at position t
-predict token t + 1, so logits and labels have to be shifted by one:
+For supervised fine-tuning, only the tokens of the answer should contribute
+to the loss. The logits at position t predict token t + 1, so logits and
+labels have to be shifted by one:
 
 ```python
 import torch
@@ -77,6 +78,7 @@ def answer_loss(logits, ids, is_answer):
     return F.cross_entropy(selected_logits, selected_labels)
 ```
 
-This averages over answer tokens across the whole batch, which is the standard choice.
+This averages over answer tokens across the whole batch, which is the
+standard choice.
 """,
 }

@@ -65,8 +65,19 @@ def show(of: Sequence[texts.Case], width: int = 76, **said: Sequence[tuple[str, 
         print(textwrap.fill(texts.question(case), width))
         for name, answers in said.items():
             words, finished = answers[number]
-            text = f"{name}: {words}" if finished else f"{name}: {words} ..."
-            print(textwrap.fill(text, width, initial_indent=" " * 3, subsequent_indent=" " * (5 + len(name))))
+            text = words if finished else f"{words} ..."
+            tell(name, text, width)
+
+
+def tell(name: str, text: str, width: int = 76) -> None:
+    """Print what somebody says or something is, by name, in lines that a page can show.
+
+    >>> tell("mole", "the hare lost my trunk on the ferry .", width=30)
+       mole: the hare lost my
+             trunk on the ferry .
+    """
+    margin = " " * 3
+    print(textwrap.fill(f"{margin}{name}: {text}", width, subsequent_indent=f"{margin}{' ' * len(name)}  "))
 
 
 def judgements(of: Sequence[texts.Case], answers: sampling.Answers) -> list[gold.Judgement]:

@@ -1,9 +1,9 @@
 """The code on a shelf: texts as vectors, and which paragraph a letter is about.
 
 Three ways to make a vector of a text. `Counted` weighs words by how rare they are: two texts are near
-that share a rare word. `Learned` has a vector for each word, trained so that letters come to lie near
+that share a rare word. `learned` has a vector for each word, trained so that letters come to lie near
 their paragraphs (Karpukhin et al. 2020); it finds what no word gives away, and knows no more than it
-was trained on. `Both` puts the two side by side. A GPT's own states are a fourth way, and no good one.
+was trained on. `both` puts the two side by side. A GPT's own `states` are a fourth way, and no good one.
 """
 
 from collections import Counter
@@ -108,6 +108,7 @@ class Shelf:
 
     @classmethod
     def of(cls, passages: Sequence[str], embed: Embed) -> "Shelf":
+        """These passages, in this order."""
         return cls(list(passages), embed, embed(passages))
 
     def nearest(self, questions: Sequence[str], k: int) -> list[list[str]]:
