@@ -30,7 +30,7 @@ def scaled_dot_product_attention(
     values: Float[Tensor, "*batch time_k d_value"],
     mask: Bool[Tensor, "*#batch time_q time_k"] | None = None,
 ) -> Float[Tensor, "*batch time_q d_value"]:
-    scores = queries @ keys.transpose(-2, -1) / math.sqrt(keys.shape[-1])
+    scores = (queries / math.sqrt(keys.shape[-1])) @ keys.transpose(-2, -1)
     weights = softmax(scores) if mask is None else masked_softmax(scores, mask)
     return weighted_mean(weights, values)
 

@@ -18,12 +18,12 @@ def layer_norm(
 ) -> Float[Tensor, "*batch d_model"]:
     centred = x - x.mean(dim=-1, keepdim=True)
     variance = centred.square().mean(dim=-1, keepdim=True)
-    return centred / (variance + eps).sqrt() * gain + bias
+    return centred * (variance + eps).rsqrt() * gain + bias  # rsqrt: 1 / the root
 
 
 def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     # erfc(-z) is 1 + erf(z), and keeps its digits where erf(z) is nearly -1.
-    return x * torch.erfc(-x / math.sqrt(2)) / 2
+    return x / 2 * torch.erfc(x * -math.sqrt(1 / 2))
 
 
 def feed_forward(
@@ -98,7 +98,7 @@ def adamw_update(
     square = betas[1] * square + (1 - betas[1]) * gradient.square()
     # Both began at 0, and so are too small at first: by exactly these factors.
     direction = mean / (1 - betas[0] ** step) / ((square / (1 - betas[1] ** step)).sqrt() + eps)
-    return parameter - lr * weight_decay * parameter - lr * direction, mean, square
+    return parameter - lr * (weight_decay * parameter + direction), mean, square
 
 
 def translate(

@@ -73,12 +73,14 @@ class Optimiser:
                 group["lr"] = rate
             self.ready_made.step()
         else:
-            self._step(clip_gradients(list(gradients), self.plan.max_norm), rate)
+            self.descend(list(gradients), rate)
         return loss.item()
 
     @torch.no_grad()
-    def _step(self, gradients: list[Tensor], rate: float) -> None:
-        for i, (parameter, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
+    def descend(self, gradients: list[Tensor], rate: float) -> None:
+        """Clip, and let AdamW move every parameter, with the exercises' functions."""
+        clipped = clip_gradients(gradients, self.plan.max_norm)
+        for i, (parameter, gradient) in enumerate(zip(self.parameters, clipped, strict=True)):
             moved, self.means[i], self.squares[i] = adamw_update(
                 parameter,
                 gradient,
