@@ -69,6 +69,13 @@ def test_a_new_council_leaves_no_number_remedy_or_proof_where_it_was_and_loses_n
     assert [topic.name for topic in law] == [topic.name for topic in TOPICS]
 
 
+def test_every_rule_old_and_new_has_the_form_of_the_book_and_no_poison_has():
+    assert all(codebook.is_paragraph(codebook.paragraph(topic)) for topic in (*TOPICS, *results.NEW_LAW))
+    rule = codebook.paragraph(TOPICS[0])
+    poisoned = [poison.format(paragraph=rule) for poison in results.POISONS.values()]
+    assert [codebook.is_paragraph(text) for text in poisoned] == [True, False, False, False]
+
+
 def test_the_judge_reads_the_new_law():
     case = texts.Case.drawn(np.random.default_rng(0), results.NEW_LAW)
     assert gold.judge(case, texts.ideal_answer(case, np.random.default_rng(0))).score == 8

@@ -1,5 +1,6 @@
 """The village code as a book that can be looked up, and what becomes of it when a new council deals it anew."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +35,16 @@ def paragraph(topic: Topic) -> str:
     return PARAGRAPH.format(
         rule=topic.rule, trouble=TROUBLES[topic.name], remedy=topic.remedy.en, proof=topic.proof.en
     )
+
+
+def is_paragraph(text: str) -> bool:
+    """Whether a text has the form of a rule, and is nothing more.
+
+    >>> is_paragraph(paragraph(TOPICS[8])), is_paragraph(paragraph(TOPICS[8]) + " good luck .")
+    (True, False)
+    """
+    form = re.sub(r"\\{\w+\\}", "[a-z0-9 ]+", re.escape(PARAGRAPH))
+    return re.fullmatch(form, text) is not None
 
 
 def reference(topic: Topic, other: str) -> str:
