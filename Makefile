@@ -43,7 +43,8 @@ test: .venv/.test book  ## Everything that CI runs
 	$(BIN)/mypy
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --doctest-modules src
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --nbval exercises
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile tests
+	# Three at once also on two cores: they wait for kernels and browsers more than they compute.
+	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile tests
 
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
 	$(BIN)/python -m nexttoken.grading.storing

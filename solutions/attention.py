@@ -49,12 +49,10 @@ def padding_mask(lengths: Int[Tensor, " batch"], time: int) -> Bool[Tensor, "bat
 def masked_softmax(
     scores: Float[Tensor, "*batch n"], mask: Bool[Tensor, "*#batch n"]
 ) -> Float[Tensor, "*batch n"]:
-    # Before the softmax, so that the rows still sum to 1: e^-inf = 0.
-    scores = torch.where(mask, scores, -torch.inf)
-    largest = scores.detach().amax(dim=-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
-    powers = (scores - largest).exp()
-    # The largest power is e^0 = 1, so that a sum below 1 is that of a row in which nothing is allowed.
-    return powers / powers.sum(dim=-1, keepdim=True).clamp(min=1)
+    # Before the softmax, so that the rows still sum to 1; the lowest finite number, since a row
+    # of nothing but -inf would be 0 / 0.
+    weights = softmax(torch.where(mask, scores, torch.finfo(scores.dtype).min))
+    return weights * mask
 
 
 def self_attention(
