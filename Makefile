@@ -36,6 +36,7 @@ serve:  ## Serve the built site on this machine
 	@echo "http://localhost:$(PORT)  (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+# Three files of tests at once, also on two cores: they wait for kernels and browsers more than they compute.
 test: .venv/.test book  ## Everything that CI runs
 	@test -d solutions || { echo "make test needs the full repository: there is no solutions/ here"; exit 2; }
 	$(BIN)/ruff format --check .
@@ -43,7 +44,6 @@ test: .venv/.test book  ## Everything that CI runs
 	$(BIN)/mypy
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --doctest-modules src
 	NEXTTOKEN_REFERENCE=1 $(BIN)/python -m pytest -q --nbval exercises
-	# Three at once also on two cores: they wait for kernels and browsers more than they compute.
 	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile tests
 
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
