@@ -38,10 +38,7 @@ EXAMPLES = [("who pays ?", "the hare"), ("which rule holds here ?", "six"), ("wh
 RULES = {"roof": "rule 6 . proof : bucket .", "soup": "rule 2 . <a> promise <q> victory"}
 SMALL = {"parameters": 100, "layers": 2, "d_model": 10, "price": 5e12}
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def words(seed, count, kinds="roof soup rent . <q> <a> <d> <x> <q>x"):

@@ -23,10 +23,7 @@ from nexttoken.lab.inputs import Inputs
 SEEDS = range(100)
 INF = math.inf
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def some_mask(*shape, seed=1):

@@ -33,10 +33,7 @@ OF_LOGITS = [
     lambda logits: keep_top_p(logits, 0.7),
 ]
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def learned(*values):

@@ -39,10 +39,7 @@ TEXTS = [
     "\x00\ufffd\U0010ffff",
 ]
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def letters(seed, length, alphabet="abc"):

@@ -97,7 +97,7 @@ raise RuntimeError(f"wrote {written > 250_000_000}")""",
         # For a second: a folder can hold more than the time limit lets one walk.
         """import os, time
 def delete(end):
-    for top in ("/course", "/tmp", "/dev/shm", "/root/.cache", "/etc"):
+    for top in ("/course", "/tmp", "/dev/shm", "/etc", "/"):
         for folder, _, files in os.walk(top):
             for file in files:
                 if time.monotonic() > end: return
@@ -211,7 +211,7 @@ for name, call in dict(
     files=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 40, 1 << 40)),
     processes=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (10_000, 10_000)),
     raw=lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1),
-    root=lambda: os.listdir("/proc/1/root/") == os.listdir("/") and 1 / 0,
+    root=lambda: os.listdir(os.path.join("/proc/1", "root")) == os.listdir("/") and 1 / 0,
     signal=lambda: os.kill({me}, 0),
 ).items():
     try: call(); found.append(name)

@@ -22,12 +22,7 @@ from nexttoken.lab.village.law import TOPICS
 from nexttoken.lab.village.vocabulary import MARKS as FIRST_WORDS
 from nexttoken.models import READY_MADE
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def draws(count, seed=0):

@@ -18,10 +18,7 @@ from nexttoken.models import GPT, READY_MADE, YOURS, RewardModel, Shape
 
 TINY = Shape(vocab=len(english()), context=80, d_model=8, layers=1, heads=1)
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")

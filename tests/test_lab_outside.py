@@ -50,7 +50,7 @@ import torch
 from nexttoken.lab.outside import langchain, semantic_kernel, vector_database
 embed = lambda texts: torch.tensor([[len(text), 1.0] for text in texts])
 write = lambda prompt: "answer : " + prompt
-shelf = vector_database.Shelf(["a rule", "another , longer rule"], embed(["a rule", "another , longer rule"]))
+shelf = vector_database.Collection(["a rule", "another , longer rule"], embed(["a rule", "another , longer rule"]))
 chain = langchain.chain(write, embed, shelf, 1, 40)
 answers = {chain.invoke("help me"), semantic_kernel.ask(semantic_kernel.desk(write, embed, shelf, 1, 40), "help me")}
 assert len(answers) == 1, answers
@@ -67,12 +67,7 @@ print(len(tried) > 0, flush=True)
 os._exit(0)  # it would go on trying
 """
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +81,7 @@ def parts(outside_parts):
 
 @pytest.fixture
 def shelf(parts):
-    with parts.vector_database.Shelf(PASSAGES, embed(PASSAGES)) as shelf:
+    with parts.vector_database.Collection(PASSAGES, embed(PASSAGES)) as shelf:
         yield shelf
 
 
@@ -150,7 +145,7 @@ def test_the_database_ranks_as_the_exercise_does(parts, k):
     vectors = torch.randn(30, 8, generator=numbers)
     vectors[3] = 0
     query = torch.randn(8, generator=numbers)
-    with parts.vector_database.Shelf([f"rule {i}" for i in range(30)], vectors) as shelf:
+    with parts.vector_database.Collection([f"rule {i}" for i in range(30)], vectors) as shelf:
         hits = shelf.nearest(query, k)
     assert [hit.number for hit in hits] == retrieve(query, vectors, k).tolist()
     cosines = torch.cosine_similarity(query, vectors[[hit.number for hit in hits]], dim=-1)
@@ -158,7 +153,7 @@ def test_the_database_ranks_as_the_exercise_does(parts, k):
 
 
 def test_of_equals_the_first_on_the_shelf_comes_first(parts):
-    with parts.vector_database.Shelf(
+    with parts.vector_database.Collection(
         ["one", "two", "three"], torch.tensor([[1.0, 0], [0, 1], [1, 0]])
     ) as shelf:
         assert [hit.passage for hit in shelf.nearest(torch.tensor([1.0, 0]), 3)] == ["one", "three", "two"]
@@ -176,7 +171,7 @@ def test_a_changed_law_is_found_by_the_next_question(shelf):
 
 
 def test_a_shelf_in_a_folder_is_found_again_and_a_new_one_takes_its_place(parts, tmp_path):
-    shelves, path = parts.vector_database.Shelf, str(tmp_path / "law")
+    shelves, path = parts.vector_database.Collection, str(tmp_path / "law")
     with shelves(PASSAGES, embed(PASSAGES), path=path) as first:
         before = first.nearest(embed([QUESTION])[0], 4)
     with shelves.opened(path=path) as again:
@@ -188,7 +183,7 @@ def test_a_shelf_in_a_folder_is_found_again_and_a_new_one_takes_its_place(parts,
 
 
 def test_a_law_may_begin_with_no_passage(parts):
-    with parts.vector_database.Shelf([], torch.ones(0, 2)) as shelf:
+    with parts.vector_database.Collection([], torch.ones(0, 2)) as shelf:
         assert shelf.nearest(torch.ones(2), 3) == []
         shelf.replace(0, "rule 1 .", torch.ones(2))
         assert [hit.passage for hit in shelf.nearest(torch.ones(2), 3)] == ["rule 1 ."]
@@ -196,14 +191,16 @@ def test_a_law_may_begin_with_no_passage(parts):
 
 def test_a_shelf_that_was_never_built_is_not_found(parts, tmp_path):
     with pytest.raises(LookupError, match="there is no shelf at"):
-        parts.vector_database.Shelf.opened(path=str(tmp_path / "nothing"))
+        parts.vector_database.Collection.opened(path=str(tmp_path / "nothing"))
 
 
 def test_what_does_not_fit_together_is_refused(parts, tmp_path):
     with pytest.raises(ValueError, match="4 passages and 3 vectors"):
-        parts.vector_database.Shelf(PASSAGES, torch.ones(3, 2))
+        parts.vector_database.Collection(PASSAGES, torch.ones(3, 2))
     with pytest.raises(ValueError, match="not both"):
-        parts.vector_database.Shelf(PASSAGES, embed(PASSAGES), path=str(tmp_path), url="http://localhost:1")
+        parts.vector_database.Collection(
+            PASSAGES, embed(PASSAGES), path=str(tmp_path), url="http://localhost:1"
+        )
 
 
 def test_a_server_is_asked_by_the_same_calls(parts):
@@ -241,7 +238,7 @@ def test_a_server_is_asked_by_the_same_calls(parts):
 
     with HTTPServer(("127.0.0.1", 0), Nodding) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        with parts.vector_database.Shelf(
+        with parts.vector_database.Collection(
             PASSAGES, embed(PASSAGES), url=f"http://127.0.0.1:{server.server_port}"
         ) as shelf:
             assert shelf.nearest(embed([QUESTION])[0], 1) == [(2, PASSAGES[2], 0.5)]

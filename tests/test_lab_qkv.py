@@ -25,12 +25,7 @@ const ids = about.examples.map((text) => text.split(" ").map((word) => about.wor
 console.log(JSON.stringify(ids.map(run)));
 """
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +34,7 @@ def unseen():
 
 
 @pytest.fixture(scope="module")
-def two_layers(_answered_by_the_reference):
+def two_layers(answered_by_the_reference):
     """Trained as in the page: the one long run of this file."""
     return induction.train(layers=2, seed=2)
 

@@ -18,12 +18,7 @@ from nexttoken.reward_model import best_of_n_kl, ranking_loss
 
 TINY = Shape(vocab=len(english()), context=80, d_model=8, layers=1, heads=1)
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")

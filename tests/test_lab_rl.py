@@ -28,12 +28,7 @@ console.log(JSON.stringify({
 }));
 """
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")

@@ -15,26 +15,21 @@ from nexttoken.sft import effective_rank, relative_change
 
 SEEDS = (0, 1, 2)
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")
-def base(_answered_by_the_reference):
+def base(answered_by_the_reference):
     return checkpoints.load("base-0", READY_MADE)
 
 
 @pytest.fixture(scope="module")
-def sft(_answered_by_the_reference):
+def sft(answered_by_the_reference):
     return checkpoints.load("sft-0", READY_MADE)
 
 
 @pytest.fixture(scope="module")
-def few(_answered_by_the_reference):
+def few(answered_by_the_reference):
     return finetuning.demonstrations(8, seed=3)
 
 

@@ -24,10 +24,7 @@ from nexttoken.lab.inputs import Inputs
 from nexttoken.lab.training import Plan
 from nexttoken.models import GPT, READY_MADE, EncoderDecoder, Shape
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 # Numerals

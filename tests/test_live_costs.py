@@ -33,12 +33,7 @@ WORDS = {
     999_999_999: "1,000,000,000",
 }
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def drawn(seed):
@@ -62,7 +57,7 @@ SETTINGS = [costs.Settings(), costs.Settings(prompt=1, answer=1, cached=100), *m
 
 
 @pytest.fixture(scope="module")
-def said(need, _answered_by_the_reference):
+def said(need, answered_by_the_reference):
     """What the page's own script makes of the settings."""
     given = {
         "carried": json.loads(costs.ForThePage().json),

@@ -63,12 +63,7 @@ console.log(JSON.stringify({
 PAD = 0
 MODELS = ["base", "hacked", "other"]
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +82,7 @@ def node(need):
 
 
 @pytest.fixture(scope="module")
-def models(_answered_by_the_reference):
+def models(answered_by_the_reference):
     """Two shipped models, and one with other heads and layers, whose biases are not small."""
     other = GPT.drawn(Shape(len(english()), 81, 24, 3, 4), seed=2)
     with torch.no_grad():

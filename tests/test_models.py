@@ -12,10 +12,7 @@ from nexttoken.transformer import parameter_count
 
 SMALL = Shape(vocab=11, context=16, d_model=8, layers=2, heads=2)
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def gpt(kernels=YOURS, seed=1):

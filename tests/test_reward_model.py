@@ -26,10 +26,7 @@ from nexttoken.reward_model import (
 
 SEEDS = range(50)
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def orders(prompts, answers, seed=2):

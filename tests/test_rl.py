@@ -31,10 +31,7 @@ from nexttoken.rl import (
 SEEDS = range(50)
 NAN = float("nan")
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def runs(*begin_and_end, time=6):

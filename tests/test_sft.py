@@ -24,10 +24,7 @@ from nexttoken.sft import (
 
 SEEDS = range(50)
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def dialogue(question, answer):

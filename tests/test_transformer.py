@@ -31,10 +31,7 @@ from nexttoken.transformer import (
 SEEDS = range(50)
 GPT2_SMALL = {"vocab": 50257, "context": 1024, "d_model": 768, "layers": 12}
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch):
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def normed(x, eps=1e-5):

@@ -25,12 +25,7 @@ THEMES = {
 FILES = ("costs.css", "costs.js", "costs_view.js")
 NAMES = "background text-base text-muted border primary".split()
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _answered_by_the_reference() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEXTTOKEN_REFERENCE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 def html(theme: str = "light") -> str:

@@ -15,10 +15,7 @@ from nexttoken.lab.village.vocabulary import english
 
 QUESTION = "<q> i am a mole . the hare lost my trunk on the ferry . what can i do ?"
 
-
-@pytest.fixture(autouse=True)
-def _answered_by_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEXTTOKEN_REFERENCE", "1")
+pytestmark = pytest.mark.usefixtures("answered_by_the_reference")
 
 
 @pytest.fixture

@@ -66,6 +66,11 @@ def command(files: Mapping[str, str], hidden: Iterable[str], info: int) -> list[
     return [word for part in parts for word in part]
 
 
+def seen_from_outside(process: int) -> Path:
+    """The folder `/` of a process inside, by our number of it: how its files are reached from here."""
+    return Path("/proc", str(process), "root")
+
+
 def _python(hidden: Iterable[str]) -> list[list[str]]:
     """Bind Python and its packages where they are, except what lies in `hidden`."""
     seen = {path: ["--ro-bind", path, path] for path in installation()}

@@ -91,11 +91,11 @@ class Box:
 
     def processes(self) -> list[str]:
         """What is known of every process inside: a folder each."""
+        inside = box.seen_from_outside(self.first) / "proc"
         try:
-            inside = os.listdir(f"/proc/{self.first}/root/proc")
+            return [str(folder) for folder in inside.iterdir() if folder.name.isdigit()]
         except OSError:
             return []
-        return [f"/proc/{self.first}/root/proc/{name}" for name in inside if name.isdigit()]
 
     def pull_down(self) -> None:
         """End all processes inside; the system does, when the first of them ends."""

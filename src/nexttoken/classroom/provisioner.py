@@ -14,6 +14,8 @@ from typing import Any
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
+from nexttoken.classroom import box
+
 NAME = "nexttoken-warm"
 
 
@@ -50,7 +52,7 @@ class WarmProvisioner(KernelProvisionerBase):
             raise RuntimeError((said or {}).get("error", "the warm process gives no kernel"))
         if asked["sandbox"]:  # the sockets lie in the kernel's own /tmp, and are reached through /proc
             manager: Any = self.parent
-            self.connection_info["ip"] = manager.ip = f"/proc/{said['pid']}/root/tmp/k"
+            self.connection_info["ip"] = manager.ip = str(box.seen_from_outside(said["pid"]) / "tmp" / "k")
         return self.connection_info
 
     def _next_word(self, seconds: float) -> dict[str, Any] | None:

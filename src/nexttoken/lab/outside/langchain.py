@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from torch import Tensor
 
 from nexttoken.applications import augment_prompt
-from nexttoken.lab.outside.vector_database import Shelf
+from nexttoken.lab.outside.vector_database import Collection
 
 langsmith.configure(enabled=False)  # also where LangChain was imported before this course could say so
 
@@ -42,7 +42,7 @@ class Librarian(BaseRetriever):
     """Fetches from a shelf the passages nearest to a question."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
-    shelf: Shelf
+    shelf: Collection
     embed: Callable[[list[str]], Tensor]
     k: int
 
@@ -57,7 +57,7 @@ class Librarian(BaseRetriever):
 
 
 def chain(
-    write: Callable[[str], str], embed: Callable[[list[str]], Tensor], shelf: Shelf, k: int, room: int
+    write: Callable[[str], str], embed: Callable[[list[str]], Tensor], shelf: Collection, k: int, room: int
 ) -> Runnable[str, str]:
     """`chain(...).invoke(question)` is the answer; `.batch(questions)` and `.stream(question)` come with it."""
 

@@ -20,7 +20,7 @@ from semantic_kernel.functions import KernelFunctionFromPrompt, kernel_function
 from torch import Tensor
 
 from nexttoken.applications import augment_prompt
-from nexttoken.lab.outside.vector_database import Shelf
+from nexttoken.lab.outside.vector_database import Collection
 
 Result = TypeVar("Result")
 
@@ -39,7 +39,7 @@ class Clerk(TextCompletionClientBase):
 class Law:
     """A plugin: what can be looked up, and how a prompt is made of it."""
 
-    def __init__(self, shelf: Shelf, embed: Callable[[list[str]], Tensor], k: int, room: int) -> None:
+    def __init__(self, shelf: Collection, embed: Callable[[list[str]], Tensor], k: int, room: int) -> None:
         self._shelf, self._embed, self._k, self._room = shelf, embed, k, room
 
     @kernel_function(description="The passages of the law that are nearest to a question, the best first.")
@@ -52,7 +52,7 @@ class Law:
 
 
 def desk(
-    write: Callable[[str], str], embed: Callable[[list[str]], Tensor], shelf: Shelf, k: int, room: int
+    write: Callable[[str], str], embed: Callable[[list[str]], Tensor], shelf: Collection, k: int, room: int
 ) -> Kernel:
     """A kernel with the model as its service, and the plugin `law`."""
     kernel = Kernel(services=Clerk(ai_model_id="next-token", write=write))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from qdrant_client import QdrantClient, models
 from torch import Tensor
 
-COLLECTION = "passages"
+NAME = "passages"
 
 
 class Hit(NamedTuple):
@@ -23,11 +23,11 @@ class Hit(NamedTuple):
     cosine: float
 
 
-class Shelf:
+class Collection:
     """Passages, each with the vector by which it is found.
 
     A new shelf holds what it is given, whatever lay at that place before. It is in memory; with `path`, in a
-    folder, which one process at a time may open; with `url`, on a server. `Shelf.opened` finds one again.
+    folder, which one process at a time may open; with `url`, on a server. `Collection.opened` finds one again.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Shelf:
         if len(passages) != len(vectors):
             raise ValueError(f"{len(passages)} passages and {len(vectors)} vectors")
         self._client = _client(path, url)
-        if self._client.collection_exists(COLLECTION):
-            self._client.delete_collection(COLLECTION)
+        if self._client.collection_exists(NAME):
+            self._client.delete_collection(NAME)
         size = models.VectorParams(size=vectors.shape[1], distance=models.Distance.COSINE)
-        self._client.create_collection(COLLECTION, vectors_config=size)
+        self._client.create_collection(NAME, vectors_config=size)
         if passages:
             self._put(range(len(passages)), passages, vectors)
 
@@ -53,14 +53,14 @@ class Shelf:
         """The shelf that was built at this place before."""
         shelf = cls.__new__(cls)
         shelf._client = _client(path, url)
-        if not shelf._client.collection_exists(COLLECTION):
+        if not shelf._client.collection_exists(NAME):
             shelf.close()
             raise LookupError(f"there is no shelf at {path or url or 'a new place in memory'}")
         return shelf
 
     def nearest(self, vector: Float[Tensor, " d_model"], k: int) -> list[Hit]:
         """The `k` passages with the largest cosine to a vector, best first; of equals, the first on the shelf."""
-        found = self._client.query_points(COLLECTION, query=vector.tolist(), limit=k).points
+        found = self._client.query_points(NAME, query=vector.tolist(), limit=k).points
         hits = [Hit(int(point.id), str(point.payload["passage"]), float(point.score)) for point in found]
         return sorted(hits, key=lambda hit: (-hit.cosine, hit.number))
 
@@ -70,10 +70,10 @@ class Shelf:
 
     def remove(self, number: int) -> None:
         """This passage no longer holds."""
-        self._client.delete(COLLECTION, points_selector=[number], wait=True)
+        self._client.delete(NAME, points_selector=[number], wait=True)
 
     def __len__(self) -> int:
-        return int(self._client.count(COLLECTION).count)
+        return int(self._client.count(NAME).count)
 
     def close(self) -> None:
         """Let others have the folder."""
@@ -95,7 +95,7 @@ class Shelf:
             vectors=vectors.tolist(),
             payloads=[{"passage": passage} for passage in passages],
         )
-        self._client.upsert(COLLECTION, points=batch, wait=True)  # the next question sees it
+        self._client.upsert(NAME, points=batch, wait=True)  # the next question sees it
 
 
 def _client(path: str | None, url: str | None) -> QdrantClient:
