@@ -29,6 +29,8 @@ def show(value: Any, label: str = "") -> None:
     b: 2
     >>> show(["the roof drips", "who pays ?"])
     2 values: the roof drips | who pays ?
+    >>> show({10, 9})
+    a set of 2: 9 10
     """
     print(f"{label}: " * bool(label) + described(value))
 
@@ -45,6 +47,9 @@ def described(value: Any) -> str:
             )
             return f"{len(value)} values: " + between.join(_number(item) for item in value[:LARGEST])
         return "\n".join([f"{len(value)} values", *(described(item) for item in value[:LARGEST])])
+    if isinstance(value, set | frozenset):
+        texts = sorted(map(described, value), key=lambda text: (len(text), text))  # 9 before 10
+        return f"a set of {len(value)}: " + " ".join(texts[:LARGEST])
     if isinstance(value, dict):
         return "\n".join([f"{len(value)} names", *(f"{name}: {described(v)}" for name, v in value.items())])
     if value is None or isinstance(value, bool | int | float | str):
