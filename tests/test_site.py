@@ -61,6 +61,17 @@ def test_every_picture_says_what_it_shows(pages: dict[Path, BeautifulSoup]) -> N
     assert [(name, str(image)[:150]) for name, image in pictures if is_silent(image)] == []
 
 
+def test_every_html_figure_is_on_the_site_with_its_words_and_in_a_notebook_these_words_alone(
+    pages: dict[Path, BeautifulSoup], root: Path
+) -> None:
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in root.glob("book/*.md"))
+    said = dict(re.findall(r"^```\{html-figure\} (\w+)\n(.+?)\n```", sources, re.MULTILINE | re.DOTALL))
+    assert sorted(said) == sorted(file.stem for file in root.glob("book/_figures/*.html"))
+    instead = [tag.text for page in pages.values() for tag in page.select("noscript, figure title")]
+    assert [name for name, words in said.items() if " ".join(words.split()) not in instead] == []
+    assert "{raw}" not in sources
+
+
 def test_every_page_has_a_link_to_report_a_mistake(pages: dict[Path, BeautifulSoup]) -> None:
     counts = {file.name: len(page.select(".report-a-mistake a[href]")) for file, page in pages.items()}
     del counts["index.html"]  # sends the reader on to the front page

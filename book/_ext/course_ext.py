@@ -3,6 +3,8 @@
 - `Outputs`: a page is executed again when something that it imports has changed.
 - ```` ```{exercises} attention ````: the table of a chapter's exercises, from `nexttoken.course`.
 - ``{workload}`attention` ``: how many exercises, points and minutes a chapter has.
+- ```` ```{html-figure} gpt ````: the figure in `_figures/gpt.html`. What stands in the block is all that a
+  notebook shows of it; the page says it to who runs no JavaScript, or as the title of a drawing.
 - "Report a mistake on this page" in every footer.
 - A bibliography that screen readers take for a list.
 """
@@ -11,6 +13,7 @@ import json
 import os
 import re
 import subprocess
+from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -87,6 +90,23 @@ class ExercisesTable(SphinxDirective):
         rows = [[link_to(e.name, e.function, self.env), str(e.minutes), str(e.points)] for e in exercises]
         minutes, points = sum(e.minutes for e in exercises), sum(e.points for e in exercises)
         return [table(["Exercise", "Minutes", "Points"], [*rows, ["all", str(minutes), str(points)]])]
+
+
+class HtmlFigure(SphinxDirective):
+    """A figure from `_figures/`, in which {words} stands for what is said instead of it."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        file = Path(self.env.srcdir) / "book" / "_figures" / f"{self.arguments[0]}.html"
+        if not file.is_file():
+            there = ", ".join(sorted(other.stem for other in file.parent.glob("*.html")))
+            raise self.error(f"html-figure: there is no {file.name} in book/_figures, only {there}")
+        self.assert_has_content()
+        self.env.note_dependency(str(file))
+        words = escape(" ".join(self.content))
+        return [nodes.raw("", file.read_text(encoding="utf-8").replace("{words}", words), format="html")]
 
 
 class Workload(SphinxRole):
@@ -208,6 +228,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", outputs.drop_stale)
     app.connect("build-finished", outputs.remember)
     app.add_directive("exercises", ExercisesTable)
+    app.add_directive("html-figure", HtmlFigure)
     app.add_role("workload", Workload())
     app.connect("missing-reference", find_section)
     app.add_config_value("course_repository", "", "html", [str])
