@@ -99,5 +99,29 @@ def shelf(law: Sequence[Topic]) -> dict[str, str]:
 
 def run(model: GPT, question: str, rules: Mapping[str, str], max_steps: int = MOST_STEPS) -> Run:
     """Let the agent answer a question; `rules` is the shelf of which it may ask."""
+    return run_all(model, [question], rules, max_steps)[0]
+
+
+def run_all(
+    model: GPT, questions: Sequence[str], rules: Mapping[str, str], max_steps: int = MOST_STEPS
+) -> list[Run]:
+    """The same for many questions. What the agent writes next is written for all of them at once.
+
+    A loop waits for its own model only. So each starts again when that has written: as the model takes the
+    likeliest token, it says to a prompt what it said before, and that is looked up.
+    """
     tools: dict[str, Callable[[str], str]] = {LOOK_UP: rules.__getitem__}  # KeyError: there is no such rule
-    return agent_loop(lambda prompt: clerk.write(model, [prompt])[0], tools, question, max_steps)
+    said: dict[str, str] = {}
+    unsaid: dict[str, None] = {}  # in the order in which it was asked
+
+    def write(prompt: str) -> str:
+        if prompt not in said:
+            unsaid[prompt] = None
+        return said.get(prompt, "nothing yet")  # no action, so the loop ends here
+
+    while True:
+        unsaid.clear()
+        runs = [agent_loop(write, tools, question, max_steps) for question in questions]
+        if not unsaid:
+            return runs
+        said |= zip(unsaid, clerk.write(model, list(unsaid)), strict=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nexttoken.applications import augment_prompt, few_shot_prompt, without_marks
+from nexttoken.applications import Run, augment_prompt, few_shot_prompt, without_marks
 from nexttoken.lab import agent, checkpoints, clerk, desk, library
 from nexttoken.lab.chain import SEEDS
 from nexttoken.lab.finetuning import finetune, merged, with_lora
@@ -36,7 +36,7 @@ TUNING = Plan(steps=128, batch=32, peak=1e-3)
 LORA = replace(TUNING, peak=2e-2)
 RANK = 8
 EXPERTS = 512  # letters that experts answered, about all twelve rules
-LOOK_UPS = (32, 128, 512)  # demonstrations for an agent, beside those that it has
+LOOK_UPS = (32, 512)  # demonstrations for an agent, beside those that it has
 POISONS = {
     "nothing": "{paragraph}",
     "said": "{paragraph} you will surely win .",
@@ -77,14 +77,14 @@ class Agent:
         self.model = model
 
     def __call__(self, letters: Sequence[str], law: Sequence[Topic]) -> list[tuple[str, int]]:
-        shelf = agent.shelf(law)
-        return [self._one(letter, shelf) for letter in letters]
+        runs = agent.run_all(self.model, letters, agent.shelf(law))
+        return [(run.answer or "", _tokens(letter, run)) for letter, run in zip(letters, runs, strict=True)]
 
-    def _one(self, letter: str, shelf: dict[str, str]) -> tuple[str, int]:
-        run = agent.run(self.model, letter, shelf)
-        steps = [(step.action.text, step.observation) for step in run.steps if step.observation]
-        # With a cache what was read before is not read again; so each word counts once.
-        return run.answer or "", len(f"{agent.after(letter, *steps)} {run.answer or ''}".split())
+
+def _tokens(letter: str, run: Run) -> int:
+    """All that was read and written. With a cache what was read before is not read again, so each counts once."""
+    steps = [(step.action.text, step.observation) for step in run.steps if step.observation]
+    return len(f"{agent.after(letter, *steps)} {run.answer or ''}".split())
 
 
 def measured(way: Way) -> dict[str, Any]:

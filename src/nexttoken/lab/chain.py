@@ -14,7 +14,7 @@ import torch
 
 from nexttoken.lab import checkpoints, desk, finetuning, preferences, pretraining
 from nexttoken.lab import reinforcement as rl
-from nexttoken.lab.recipes import recipe, rounded
+from nexttoken.lab.recipes import recipe, result, rounded
 from nexttoken.models import GPT, READY_MADE, RewardModel
 
 SEEDS = (0, 1, 2)
@@ -118,19 +118,19 @@ def _about(seed: int, of: Any) -> dict[str, Any]:
 
 
 def overoptimised(seed: int) -> dict[str, Any]:
-    """PPO against the reward models from 32 and 1024 prompts, with three prices on the distance."""
-    sft = checkpoints.load(f"sft-{seed}", READY_MADE)
+    """PPO against the reward models from 32 and 1024 prompts, with and without a price on the distance."""
+    sft, the_chain = checkpoints.load(f"sft-{seed}", READY_MADE), result(f"family-{seed}")
     before, found = exam(sft), {}
     for prompts, name in ((32, "reward32"), (1024, "reward")):
         judge = checkpoints.load_reward_model(f"{name}-{seed}", READY_MADE)
-        for price in (0.0, 0.02, 0.1):
-            settings = replace(FULL, kl_coefficient=price)
+        for price in (0.0, FULL.kl_coefficient):
+            which, settings = f"{prompts}, {price:g}", replace(FULL, kl_coefficient=price)
+            if (prompts, settings) == (preferences.PROMPTS, FULL):  # a run that has been made
+                found[which] = {"win over sft": the_chain["wins"]["ppo over sft"], **the_chain["ppo"]}
+                continue
             policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, settings)
             after = exam(policy)
-            found[f"{prompts}, {price:g}"] = {
-                "win over sft": round(desk.win_rate(after, before), 4),
-                **journal(run),
-            }
+            found[which] = {"win over sft": round(desk.win_rate(after, before), 4), **journal(run)}
             if (prompts, price) == (32, 0.0):
                 recipe_ = {"seed": seed, **asdict(settings)}
                 checkpoints.save(f"hacked-{seed}", policy, recipe_, {"gold": after.mean().item()})

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from nexttoken.exercise import settled
 from nexttoken.lab import checkpoints
 
 MODULES = (
@@ -75,7 +76,8 @@ def follow(name: str) -> float:
     torch.set_num_threads(1)
     os.environ["NEXTTOKEN_REFERENCE"] = "1"  # what is shipped is made by the references
     started = time.process_time()
-    numbers = RECIPES[name].make()
+    with settled():
+        numbers = RECIPES[name].make()
     seconds = time.process_time() - started
     checkpoints.folder().mkdir(exist_ok=True)
     unfinished = _file(name).with_suffix(".part")
@@ -86,19 +88,27 @@ def follow(name: str) -> float:
 
 
 def follow_all(names: Iterable[str], workers: int = 2) -> None:
-    """Follow these recipes, several at once, each after those that it needs."""
-    waiting = dict.fromkeys(names)
+    """Follow these recipes, several at once, each after those that it needs; what took longest last time first."""
+    waiting = sorted(dict.fromkeys(names), key=_seconds_last_time, reverse=True)
     running: dict[Future[float], str] = {}
     with ProcessPoolExecutor(workers) as pool:
         while waiting or running:
             unmade = {*waiting, *running.values()}
             ready = [name for name in waiting if not unmade & set(RECIPES[name].needs)]
-            for name in ready:
-                del waiting[name]
+            for name in ready[: workers - len(running)]:
+                waiting.remove(name)
                 running[pool.submit(follow, name)] = name
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for finished in done:
                 print(f"{running.pop(finished)}: {finished.result():.0f} CPU seconds", flush=True)
+
+
+def _seconds_last_time(name: str) -> float:
+    """Of CPU time. Where it was never made it may take long, so it begins early."""
+    try:
+        return float(result(name)["cpu seconds"])
+    except (FileNotFoundError, KeyError):
+        return float("inf")
 
 
 def load() -> None:

@@ -267,6 +267,7 @@ def rounds(seed: int) -> dict[str, Any]:
     sft = start_of(seed)
     all_at_once = preferences.compare(sft, ROUNDS * FRESH, seed)
     judge = reward_model(sft, all_at_once, seed)
+    on_sft = round(preferences.accuracy(judge, unseen(sft, seed)), 4)
     before, one_round = exam(sft), {}
     found: dict[str, Any] = {"sft": round(before.mean().item(), 4)}
     longest = ROUNDS * ROUND.iterations + FIRST_VALUES
@@ -275,7 +276,7 @@ def rounds(seed: int) -> dict[str, Any]:
         policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, settings)
         found[name] = {
             **measured(policy, sft, judge, before),
-            "accuracy on sft": round(preferences.accuracy(judge, unseen(sft, seed)), 4),
+            "accuracy on sft": on_sft,
             "accuracy on policy": round(preferences.accuracy(judge, todays(policy, seed)), 4),
             "run": journal(run),
         }
