@@ -195,6 +195,17 @@ def test_two_rules_that_refer_to_each_other_end_at_the_limit(asker):
     assert [step.action.text for step in run.steps] == ["roof", "fence"]
 
 
+def test_many_letters_get_the_runs_that_each_would_get_alone_in_as_few_calls_as_one(asker, monkeypatch):
+    letters = [texts.question(case) for case in desk.exam(12)]
+    shelf = {name: paragraph for name, paragraph in agent.shelf(TOPICS).items() if name != TOPICS[0].name}
+    alone = [agent.run(asker, letter, shelf) for letter in letters]
+    calls, write = [], clerk.write
+    monkeypatch.setattr(clerk, "write", lambda model, prompts: calls.append(prompts) or write(model, prompts))
+    assert agent.run_all(asker, letters, shelf) == alone
+    assert len(calls) == max(len(run.steps) for run in alone)
+    assert agent.run_all(asker, [], shelf) == []
+
+
 # What was measured
 
 

@@ -242,6 +242,18 @@ def test_every_recipe_has_its_numbers_and_no_numbers_are_left_over():
     assert kept == set(recipes.RECIPES)
 
 
+def test_recipes_follow_those_that_they_need_and_the_longest_begins_first(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(checkpoints, "folder", lambda: tmp_path)
+    times = {"early": 1, "late": 5, "middle": 3}
+    for name, seconds in times.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"cpu seconds": seconds}))
+    needs = {"early": (), "middle": (), "late": ("early",), "never made": ()}
+    monkeypatch.setattr(recipes, "RECIPES", {name: recipes.Recipe(dict, of) for name, of in needs.items()})
+    recipes.follow_all(needs, workers=1)
+    order = [line.partition(":")[0] for line in capfd.readouterr().out.splitlines()]
+    assert order == ["never made", "middle", "early", "late"]
+
+
 def test_a_shipped_model_carries_the_recipe_that_is_in_the_code():
     for seed in range(3):
         for name, plan in (("base", pretraining.PLAN), ("sft", finetuning.PLAN), ("ppo", chain.FULL)):

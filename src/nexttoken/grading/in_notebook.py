@@ -46,7 +46,7 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def _console() -> Console:
-    return Console(width=100)
+    return Console(width=90)
 
 
 class _TooSlow(BaseException):  # so that no `except Exception` of an answer swallows it
