@@ -46,7 +46,7 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def _console() -> Console:
-    return Console(width=90)
+    return Console(width=78)
 
 
 class _TooSlow(BaseException):  # so that no `except Exception` of an answer swallows it
