@@ -16,12 +16,16 @@ from nexttoken.grading.judge import judge
 from nexttoken.grading.processes import TIME_LIMIT
 from nexttoken.grading.verdict import State, Verdict
 
+WIDTH = 100  # columns: no command in a hint is broken
+
 
 def check_here(name: str) -> None:
     """Judge an exercise in this process and print the verdict."""
     found = course.exercise_named(name)
     if os.environ.get("NEXTTOKEN_REFERENCE") == "1":
-        _console().print(f"{found.name}: here the reference answers, there is nothing of yours to check.")
+        Console(width=WIDTH).print(
+            f"{found.name}: here the reference answers, there is nothing of yours to check."
+        )
         return
     try:
         with _time_limit(TIME_LIMIT):
@@ -32,9 +36,9 @@ def check_here(name: str) -> None:
     show_verdict(verdict)
 
 
-def show_verdict(verdict: Verdict) -> None:
+def show_verdict(verdict: Verdict, width: int = WIDTH) -> None:
     """Print what a reader should read of it."""
-    console = _console()
+    console = Console(width=width)
     if verdict.right:
         console.print(
             Text(
@@ -43,10 +47,6 @@ def show_verdict(verdict: Verdict) -> None:
         )
     if (text := report.details(verdict)) is not None:
         console.print(text)
-
-
-def _console() -> Console:
-    return Console(width=78)
 
 
 class _TooSlow(BaseException):  # so that no `except Exception` of an answer swallows it

@@ -24,6 +24,7 @@ from nexttoken.grading.judge import REVIEWED, CappedText, import_chapter, judge_
 from nexttoken.grading.processes import TIME_LIMIT, judge_apart
 from nexttoken.grading.verdict import State, Verdict
 
+PAGE_WIDTH = 78  # columns that a page of the book shows beside its menus
 _FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def review(name: str, code: str, time_limit: float = TIME_LIMIT) -> Verdict:
 
 def show_review(name: str, code: str, time_limit: float = TIME_LIMIT) -> None:
     """In a notebook: the verdict on `code`, and which misconception it holds."""
-    show_verdict(review(name, code, time_limit))
+    show_verdict(review(name, code, time_limit), PAGE_WIDTH)
 
 
 def _function_in(message: str, function: str) -> str:
