@@ -4,7 +4,7 @@
 - ```` ```{exercises} attention ````: the table of a chapter's exercises, from `nexttoken.course`.
 - ``{workload}`attention` ``: how many exercises, points and minutes a chapter has.
 - ```` ```{html-figure} gpt ````: the figure in `_figures/gpt.html`. What stands in the block is all that a
-  notebook shows of it; the page says it to who runs no JavaScript, or as the title of a drawing.
+  notebook shows of it; the page says it to whoever runs no JavaScript, or as the title of a drawing.
 - "Report a mistake on this page" in every footer.
 - A bibliography that screen readers take for a list.
 """

@@ -99,7 +99,7 @@ def shelf(law: Sequence[Topic]) -> dict[str, str]:
 
 def run(model: GPT, question: str, rules: Mapping[str, str], max_steps: int = MOST_STEPS) -> Run:
     """Let the agent answer a question; `rules` is the shelf of which it may ask."""
-    return run_all(model, [question], rules, max_steps)[0]
+    return agent_loop(lambda prompt: clerk.write(model, [prompt])[0], _tools(rules), question, max_steps)
 
 
 def run_all(
@@ -110,7 +110,6 @@ def run_all(
     A loop waits for its own model only. So each starts again when that has written: as the model takes the
     likeliest token, it says to a prompt what it said before, and that is looked up.
     """
-    tools: dict[str, Callable[[str], str]] = {LOOK_UP: rules.__getitem__}  # KeyError: there is no such rule
     said: dict[str, str] = {}
     unsaid: dict[str, None] = {}  # in the order in which it was asked
 
@@ -121,7 +120,11 @@ def run_all(
 
     while True:
         unsaid.clear()
-        runs = [agent_loop(write, tools, question, max_steps) for question in questions]
+        runs = [agent_loop(write, _tools(rules), question, max_steps) for question in questions]
         if not unsaid:
             return runs
         said |= zip(unsaid, clerk.write(model, list(unsaid)), strict=True)
+
+
+def _tools(rules: Mapping[str, str]) -> dict[str, Callable[[str], str]]:
+    return {LOOK_UP: rules.__getitem__}  # KeyError: there is no such rule
