@@ -36,6 +36,13 @@ def layer_norm__eps_outside_the_root(x, gain, bias, eps=1e-5):
     return (x - x.mean(dim=-1, keepdim=True)) / (variance.sqrt() + eps) * gain + bias
 
 
+def layer_norm__by_the_standard_deviation_of_torch(x, gain, bias, eps=1e-5):
+    """`std` is not quite what stands under the line, in two ways: torch divides by d - 1, where here it is d
+    (`correction=0`), and eps belongs inside the root. Take the variance, add eps, then the root."""
+    deviation = x.std(dim=-1, keepdim=True)
+    return (x - x.mean(dim=-1, keepdim=True)) / (deviation + eps) * gain + bias
+
+
 def layer_norm__divided_by_the_variance(x, gain, bias, eps=1e-5):
     """You divide by the variance itself. A vector ten times as long has a variance a hundred times as large, so
     it would come out *smaller*. Take the square root first."""
