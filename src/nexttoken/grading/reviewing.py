@@ -24,7 +24,7 @@ from nexttoken.grading.judge import REVIEWED, CappedText, import_chapter, judge_
 from nexttoken.grading.processes import TIME_LIMIT, judge_apart
 from nexttoken.grading.verdict import State, Verdict
 
-PAGE_WIDTH = 78  # columns that a page of the book shows beside its menus
+PAGE_WIDTH = 76  # columns that a page of the book shows beside its menus
 _FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
 
 
