@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -206,6 +207,17 @@ def test_a_high_price_keeps_the_policy_where_it_was(sft):
         _, journal = rl.ppo(sft, count_of_luck, RewardModel(copy.deepcopy(sft)), 1, settings)
         ends.append(journal.kl[-1])
     assert ends[1] < ends[0] / 2
+
+
+def test_the_middle_of_a_run_is_what_a_run_of_half_the_length_ends_with(sft):
+    judge = RewardModel(copy.deepcopy(sft))
+    whole = rl.PPO(iterations=4, prompts=8, values_first=1)
+    middle, end, seen = chain.with_middle(sft, judge, 1, whole)
+    half, seen_by_half = rl.ppo(sft, rl.paid_by(judge), judge, 1, replace(whole, iterations=2))
+    assert_close(numbers(middle), numbers(half))
+    for name, numbers_seen in chain.first_half(vars(seen)).items():
+        assert numbers_seen == pytest.approx(getattr(seen_by_half, name)), name
+    assert not torch.equal(numbers(middle), numbers(end))
 
 
 def test_dpo_makes_the_chosen_likelier_than_the_rejected(sft):

@@ -96,7 +96,7 @@ def test_what_the_judge_found_adds_up_to_the_score():
 
 def test_a_policy_that_is_the_reference_has_no_distance_and_wins_half(sft):
     judge = checkpoints.load_reward_model("reward-0", READY_MADE)
-    found = results.measured(sft, sft, judge, chain.exam(sft))
+    found = chain.measured(sft, sft, judge, chain.exam(sft))
     assert found["kl"] == pytest.approx(0, abs=1e-3)
     assert found["win over sft"] == 0.5
 
@@ -104,10 +104,22 @@ def test_a_policy_that_is_the_reference_has_no_distance_and_wins_half(sft):
 def test_the_shipped_policy_is_the_stored_run_at_its_price():
     sft, ppo = (checkpoints.load(f"{name}-1", READY_MADE) for name in ("sft", "ppo"))
     judge = checkpoints.load_reward_model("reward-1", READY_MADE)
-    found = results.measured(ppo, sft, judge, chain.exam(sft))
+    found = chain.measured(ppo, sft, judge, chain.exam(sft))
     stored = recipes.result("overoptimised-1")["runs"]["1024, 0.02"]
     assert found["win over sft"] == pytest.approx(stored["win over sft"], abs=0.05)
     assert found["kl"] == pytest.approx(sum(stored["kl"][-10:]) / 10, abs=0.5)
+
+
+def test_the_halves_of_longer_runs_stand_where_shorter_runs_are_asked_for():
+    for seed in range(3):
+        family, ppo = (recipes.result(f"{name}-{seed}") for name in ("family", "algorithms"))
+        assert ppo["PPO"] == {**family["middle of ppo"], "run": chain.first_half(family["ppo"])}
+    for price in results.PRICES:
+        stored = recipes.result(f"price-{price:g}")
+        assert {len(numbers) for numbers in stored["run"].values()} == {results.PRICED.iterations}
+        if f"{price:g}" in recipes.result("overoptimised-0")["middles"]:
+            del stored["cpu seconds"]
+            assert results.at_a_price(price) == stored
 
 
 # Rounds

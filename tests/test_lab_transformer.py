@@ -200,7 +200,7 @@ def test_the_stored_copying_is_what_the_recipe_gives():
     found = []
 
     def look(step, model):
-        if step % transformer_results.LOOK == 0:
+        if step % pretraining.LOOK == 0:
             found.append(pretraining.copy_probability(model, count=60))
         if len(found) == 2:
             raise Enough

@@ -1,20 +1,23 @@
 """The three steps, one after the other, from nothing: base model, SFT, reward model, PPO.
 
 Each seed gives a whole family of models, which are shipped: `base-0`, `sft-0`, `reward-0` (from 1024
-prompts), `reward32-0` (from 32), `ppo-0`, and `hacked-0`, that was trained against the small reward model
-without a price on the distance.
+prompts), `reward32-0` (from 32), and `ppo-0`.
 """
 
+import copy
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nexttoken.lab import checkpoints, desk, finetuning, preferences, pretraining
 from nexttoken.lab import reinforcement as rl
-from nexttoken.lab.recipes import recipe, result, rounded
+from nexttoken.lab.recipes import recipe, rounded
+from nexttoken.lab.sampling import Answers
 from nexttoken.models import GPT, READY_MADE, RewardModel
 
 SEEDS = (0, 1, 2)
@@ -61,10 +64,49 @@ def journal(of: rl.Journal) -> dict[str, list[float]]:
     return {name: rounded(numbers, 3) for name, numbers in asdict(of).items()}
 
 
+@torch.no_grad()
+def measured(policy: GPT, sft: GPT, judge: RewardModel, before: Float[Tensor, " cases"]) -> dict[str, float]:
+    """In the exam: the gold score, what the judge pays, the distance from SFT, and the wins over it."""
+    cases = desk.exam()
+    answers = desk.ask(policy, cases)
+    after = desk.gold_scores(cases, answers)
+    found = {
+        "gold": after.mean().item(),
+        "proxy": judge(answers.ids, answers.lengths).mean().item(),
+        "kl": distance(answers, sft).mean().item(),
+        "win over sft": desk.win_rate(after, before),
+    }
+    return {name: round(number, 4) for name, number in found.items()}
+
+
+@torch.no_grad()
+def distance(answers: Answers, reference: GPT) -> Float[Tensor, " batch"]:
+    """For each answer, how much likelier it was to its writer than it is to the reference, in nats."""
+    window = rl.Window.of(answers)
+    return answers.log_probs.sum(dim=1) - window.log_probs(reference, answers.ids).sum(dim=1)
+
+
+def with_middle(sft: GPT, judge: RewardModel, seed: int, settings: rl.PPO) -> tuple[GPT, GPT, rl.Journal]:
+    """PPO: the policy after half of the iterations, at the end, and what was seen. The half is a run of its own."""
+    middle: list[GPT] = []
+
+    def look(iteration: int, policy: GPT) -> None:
+        if iteration == settings.iterations // 2:
+            middle.append(copy.deepcopy(policy))
+
+    policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, settings, look=look)
+    return middle[0], policy, run
+
+
+def first_half(of: dict[str, list[float]]) -> dict[str, list[float]]:
+    """What was seen until the middle of a run."""
+    return {name: numbers[: len(numbers) // 2] for name, numbers in of.items()}
+
+
 def family(seed: int) -> dict[str, Any]:
     """The whole chain for one seed, with what it costs and how good each model is."""
     watch = Stopwatch()
-    base, losses = pretraining.pretrain(seed, kernels=READY_MADE)
+    base, losses, copying = pretraining.watched(seed, READY_MADE)
     watch.lap("pretraining")
     sft, _ = finetuning.finetune(base, finetuning.demonstrations(finetuning.DEMONSTRATIONS, seed), seed)
     watch.lap("sft")
@@ -72,7 +114,7 @@ def family(seed: int) -> dict[str, Any]:
     watch.lap("comparisons")
     judge = reward_model(sft, comparisons, seed)
     watch.lap("reward model")
-    policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, FULL)
+    middle, policy, run = with_middle(sft, judge, seed, FULL)
     watch.lap("ppo")
     gold = {"base": exam(base), "sft": exam(sft), "ppo": exam(policy)}
     watch.lap("exams")
@@ -86,30 +128,32 @@ def family(seed: int) -> dict[str, Any]:
             checkpoints.save(
                 f"reward32-{seed}", small, _about(seed, preferences), {"accuracy": accuracies[32]}
             )
-    measured = {name: round(scores.mean().item(), 3) for name, scores in gold.items()}
-    copying = pretraining.copy_probability(base)
+    means = {name: round(scores.mean().item(), 3) for name, scores in gold.items()}
+    copies = pretraining.copy_probability(base)
     checkpoints.save(
         f"base-{seed}",
         base,
         {"seed": seed, **asdict(pretraining.PLAN)},
-        {"gold": measured["base"], "copy probability": copying},
+        {"gold": means["base"], "copy probability": copies},
     )
-    checkpoints.save(f"sft-{seed}", sft, {"seed": seed, **asdict(finetuning.PLAN)}, {"gold": measured["sft"]})
+    checkpoints.save(f"sft-{seed}", sft, {"seed": seed, **asdict(finetuning.PLAN)}, {"gold": means["sft"]})
     checkpoints.save(f"reward-{seed}", judge, _about(seed, preferences), {"accuracy": accuracies[1024]})
-    checkpoints.save(f"ppo-{seed}", policy, {"seed": seed, **asdict(FULL)}, {"gold": measured["ppo"]})
+    checkpoints.save(f"ppo-{seed}", policy, {"seed": seed, **asdict(FULL)}, {"gold": means["ppo"]})
     return {
         "seconds": watch.seconds,
-        "gold": measured,
+        "gold": means,
         "wins": {
             "sft over base": round(desk.win_rate(gold["sft"], gold["base"]), 4),
             "ppo over sft": round(desk.win_rate(gold["ppo"], gold["sft"]), 4),
             "ppo over base": round(desk.win_rate(gold["ppo"], gold["base"]), 4),
         },
         "pretraining loss": round(sum(losses[-50:]) / 50, 4),
-        "copy probability": round(copying, 4),
+        "copying": copying,
+        "copy probability": round(copies, 4),
         "accuracy": accuracies,
         "train accuracy": train_accuracies,
         "ppo": journal(run),
+        "middle of ppo": measured(middle, sft, judge, gold["sft"]),
     }
 
 
@@ -117,26 +161,5 @@ def _about(seed: int, of: Any) -> dict[str, Any]:
     return {"seed": seed, "answers": of.ANSWERS, "noise": of.NOISE, "epochs": of.EPOCHS, "peak": of.PEAK}
 
 
-def overoptimised(seed: int) -> dict[str, Any]:
-    """PPO against the reward models from 32 and 1024 prompts, with and without a price on the distance."""
-    sft, the_chain = checkpoints.load(f"sft-{seed}", READY_MADE), result(f"family-{seed}")
-    before, found = exam(sft), {}
-    for prompts, name in ((32, "reward32"), (1024, "reward")):
-        judge = checkpoints.load_reward_model(f"{name}-{seed}", READY_MADE)
-        for price in (0.0, FULL.kl_coefficient):
-            which, settings = f"{prompts}, {price:g}", replace(FULL, kl_coefficient=price)
-            if (prompts, settings) == (preferences.PROMPTS, FULL):  # a run that has been made
-                found[which] = {"win over sft": the_chain["wins"]["ppo over sft"], **the_chain["ppo"]}
-                continue
-            policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, settings)
-            after = exam(policy)
-            found[which] = {"win over sft": round(desk.win_rate(after, before), 4), **journal(run)}
-            if (prompts, price) == (32, 0.0):
-                recipe_ = {"seed": seed, **asdict(settings)}
-                checkpoints.save(f"hacked-{seed}", policy, recipe_, {"gold": after.mean().item()})
-    return {"runs": found}
-
-
 for _seed in SEEDS:
     recipe(f"family-{_seed}")(partial(family, _seed))
-    recipe(f"overoptimised-{_seed}", needs=[f"family-{_seed}"])(partial(overoptimised, _seed))

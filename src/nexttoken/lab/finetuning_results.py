@@ -91,7 +91,10 @@ def counts(seed: int) -> dict[str, Any]:
         batch = min(PLAN.batch, count)
         plan = replace(PLAN, batch=batch, steps=epochs * count // batch)
         for masked in (True, False):
-            model, _ = finetune(base, everything[:count], seed, plan, masked=masked)
+            if (count, plan, masked) == (DEMONSTRATIONS, PLAN, True):  # a model that has been made
+                model = checkpoints.load(f"sft-{seed}", READY_MADE)
+            else:
+                model, _ = finetune(base, everything[:count], seed, plan, masked=masked)
             found[f"{count}, {'masked' if masked else 'unmasked'}"] = measures(model, base, seed)
     return {"base": measures(base, base, seed), "tuned": found}
 

@@ -19,6 +19,7 @@ SHAPE = Shape(vocab=len(english()), context=80, d_model=64, layers=2, heads=2)
 PLAN = Plan(steps=800, batch=48, peak=5e-3, weight_decay=0.1, betas=(0.9, 0.99))
 DOCUMENTS = 12_000
 LONGEST = 65  # tokens of a document, with its end
+LOOK = 50  # after so many steps a model that is `watched` is examined
 
 
 def documents(count: int, seed: int, vocabulary: Vocabulary | None = None) -> list[Int[Tensor, " time"]]:
@@ -98,6 +99,19 @@ def copy_probability(
             last = len(ids) - 1 - ids[::-1].index(name)
             found.append(chances[last - 1, name].item())
     return sum(found) / len(found)
+
+
+def watched(seed: int, kernels: Kernels = YOURS) -> tuple[GPT, list[float], list[float]]:
+    """`pretrain`, and how surely the model copies: at the beginning, after every LOOK steps, at the end."""
+    seen: list[float] = []
+
+    def look(step: int, model: GPT) -> None:
+        if step % LOOK == 0:
+            seen.append(round(copy_probability(model, count=60), 4))
+
+    model, losses = pretrain(seed, kernels=kernels, look=look)
+    look(PLAN.steps, model)
+    return model, losses, seen
 
 
 def stream(of: Sequence[Int[Tensor, " time"]], before: int) -> tuple[Tensor, Tensor]:

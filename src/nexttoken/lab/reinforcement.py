@@ -142,13 +142,19 @@ def ppo(
     settings: PPO = PPO(),
     topics: Sequence[Topic] = TOPICS,
     reference: GPT | None = None,
+    look: Callable[[int, GPT], None] | None = None,
 ) -> tuple[GPT, Journal]:
-    """A copy of `start` that was trained for being paid, held near the reference (`start` by default)."""
+    """A copy of `start` that was trained for being paid, held near the reference (`start` by default).
+
+    `look(iteration, policy)` is called before every iteration.
+    """
     policy, value, reference = copy.deepcopy(start), copy.deepcopy(value_start), reference or start
     random, journal = np.random.default_rng([seed, 3]), Journal()
     policy_steps = Optimiser(policy.parameters(), _plan(settings.rate), policy.kernels)
     value_steps = Optimiser(value.parameters(), _plan(settings.value_rate), policy.kernels)
     for iteration in progress.steps(settings.iterations, "PPO"):
+        if look is not None:
+            look(iteration, policy)
         cases = [texts.Case.drawn(random, topics) for _ in range(settings.prompts)]
         answers = desk.ask(policy, cases, seed=int(random.integers(2**31)))
         window = Window.of(answers)

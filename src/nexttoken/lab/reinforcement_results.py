@@ -1,12 +1,12 @@
 """What the chapter on reinforcement learning measures ahead, beside the runs of `chain`.
 
-How good are RLOO, GRPO and DPO with as many answers as PPO was given? What does the price of the distance
-change? Is it the judge's fault if the policy collapses? And is it worth while to ask the labelers again,
-about the answers of the policy of today?
+What becomes of a policy that a poor judge pays? What does the price of the distance change? How good are
+RLOO, GRPO and DPO with as many answers as PPO was given? Is it the judge's fault if the policy collapses?
+And is it worth while to ask the labelers again, about the answers of the policy of today?
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,17 @@ from torch import Tensor
 
 from nexttoken.lab import checkpoints, desk, finetuning, preferences, pretraining
 from nexttoken.lab import reinforcement as rl
-from nexttoken.lab.chain import SEEDS, exam, journal, reward_model, unseen
+from nexttoken.lab.chain import (
+    FULL,
+    SEEDS,
+    exam,
+    first_half,
+    journal,
+    measured,
+    reward_model,
+    unseen,
+    with_middle,
+)
 from nexttoken.lab.preferences import Comparisons
 from nexttoken.lab.recipes import recipe, result, rounded
 from nexttoken.lab.sampling import Answers
@@ -52,24 +62,57 @@ def same_questions() -> dict[str, Any]:
     return {"questions": [texts.question(case) for case in cases], "answers": answers}
 
 
+# --- over-optimisation -----------------------------------------------------------------------------
+
+
+def overoptimised(seed: int) -> dict[str, Any]:
+    """PPO against the reward models from 32 and 1024 prompts, with and without a price on the distance.
+
+    `hacked-S` is what becomes of seed S if the small reward model pays, and nothing is charged.
+    """
+    sft, the_chain = checkpoints.load(f"sft-{seed}", READY_MADE), result(f"family-{seed}")
+    before, found, middles = exam(sft), {}, {}
+    for prompts, name in ((32, "reward32"), (1024, "reward")):
+        judge = checkpoints.load_reward_model(f"{name}-{seed}", READY_MADE)
+        for price in (0.0, FULL.kl_coefficient):
+            which, settings = f"{prompts}, {price:g}", replace(FULL, kl_coefficient=price)
+            if (prompts, settings) == (preferences.PROMPTS, FULL):  # a run that has been made
+                found[which] = {"win over sft": the_chain["wins"]["ppo over sft"], **the_chain["ppo"]}
+                continue
+            middle, policy, run = with_middle(sft, judge, seed, settings)
+            after = exam(policy)
+            found[which] = {"win over sft": round(desk.win_rate(after, before), 4), **journal(run)}
+            if (prompts, seed) == (32, 0):
+                middles[f"{price:g}"] = priced(middle, sft, judge, before)
+            if (prompts, price) == (32, 0.0):
+                recipe_ = {"seed": seed, **asdict(settings)}
+                checkpoints.save(f"hacked-{seed}", policy, recipe_, {"gold": after.mean().item()})
+    return {"runs": found, "middles": middles}
+
+
 # --- the price of the distance ---------------------------------------------------------------------
 
 PRICES = (0.0, 0.005, 0.02, 0.1, 0.4)
-PRICED = rl.PPO(iterations=60)
+PRICED = replace(FULL, iterations=FULL.iterations // 2)
 
 
 def at_a_price(price: float) -> dict[str, Any]:
     """PPO against the reward model from 32 prompts (seed 0), with answers from its end."""
+    longer = result("overoptimised-0")
+    if (name := f"{price:g}") in longer["middles"]:  # the first half of a run that has been made
+        whole = longer["runs"][f"32, {name}"]
+        return {**longer["middles"][name], "run": first_half({of: whole[of] for of in vars(rl.Journal())})}
     sft = checkpoints.load("sft-0", READY_MADE)
     judge = checkpoints.load_reward_model("reward32-0", READY_MADE)
     settings = replace(PRICED, kl_coefficient=price)
     policy, run = rl.ppo(sft, rl.paid_by(judge), judge, 0, settings)
-    before = exam(sft)
-    return {
-        **measured(policy, sft, judge, before),
-        "run": journal(run),
-        "answers": said(policy, a_dozen_questions()[:4]),
-    }
+    return {**priced(policy, sft, judge, exam(sft)), "run": journal(run)}
+
+
+def priced(policy: GPT, sft: GPT, judge: RewardModel, before: Tensor) -> dict[str, Any]:
+    """How good a policy is, and what it answers."""
+    answers = said(policy, a_dozen_questions()[:4])
+    return {**measured(policy, sft, judge, before), "answers": answers}
 
 
 def priced_runs(width: int = 10) -> dict[str, Any]:
@@ -78,28 +121,6 @@ def priced_runs(width: int = 10) -> dict[str, Any]:
     questions = [texts.question(case) for case in a_dozen_questions()[:4]]
     sft = result("family-0")["gold"]["sft"]
     return {"runs": runs, "questions": questions, "sft": sft, "width": width, "start": PRICES.index(0.02)}
-
-
-@torch.no_grad()
-def measured(policy: GPT, sft: GPT, judge: RewardModel, before: Tensor) -> dict[str, float]:
-    """In the exam: the gold score, what the judge pays, the distance from SFT, and the wins over it."""
-    cases = desk.exam()
-    answers = desk.ask(policy, cases)
-    after = desk.gold_scores(cases, answers)
-    found = {
-        "gold": after.mean().item(),
-        "proxy": judge(answers.ids, answers.lengths).mean().item(),
-        "kl": distance(answers, sft).mean().item(),
-        "win over sft": desk.win_rate(after, before),
-    }
-    return {name: round(number, 4) for name, number in found.items()}
-
-
-@torch.no_grad()
-def distance(answers: Answers, reference: GPT) -> Float[Tensor, " batch"]:
-    """For each answer, how much likelier it was to its writer than it is to the reference, in nats."""
-    window = rl.Window.of(answers)
-    return answers.log_probs.sum(dim=1) - window.log_probs(reference, answers.ids).sum(dim=1)
 
 
 # --- a judge that pays, and gold ---------------------------------------------------------------------
@@ -130,8 +151,10 @@ def algorithms(seed: int) -> dict[str, Any]:
     sft = checkpoints.load(f"sft-{seed}", READY_MADE)
     judge = checkpoints.load_reward_model(f"reward-{seed}", READY_MADE)
     before = exam(sft)
-    policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed)
-    found: dict[str, dict[str, Any]] = {"PPO": {**measured(policy, sft, judge, before), "run": journal(run)}}
+    the_chain = result(f"family-{seed}")
+    found: dict[str, dict[str, Any]] = {
+        "PPO": {**the_chain["middle of ppo"], "run": first_half(the_chain["ppo"])}
+    }
     for name, settings in {
         "RLOO": rl.Groups(advantages="leave one out"),
         "GRPO": rl.Groups(advantages="group"),
@@ -292,8 +315,9 @@ def rounds(seed: int) -> dict[str, Any]:
 recipe("same-questions", needs=["family-0", "overoptimised-0"])(same_questions)
 recipe("controls", needs=["family-0"])(controls)
 for _price in PRICES:
-    recipe(f"price-{_price:g}", needs=["family-0"])(partial(at_a_price, _price))
+    recipe(f"price-{_price:g}", needs=["overoptimised-0"])(partial(at_a_price, _price))
 for _seed in SEEDS:
+    recipe(f"overoptimised-{_seed}", needs=[f"family-{_seed}"])(partial(overoptimised, _seed))
     recipe(f"algorithms-{_seed}", needs=[f"family-{_seed}"])(partial(algorithms, _seed))
 for _seed in ROUND_SEEDS:
     needs = [f"family-{_seed}"] if _seed in SEEDS else []

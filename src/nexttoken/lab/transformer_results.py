@@ -13,11 +13,10 @@ from torch import nn
 
 from nexttoken import models
 from nexttoken.lab import letters, ngrams, pretraining, text
-from nexttoken.lab.recipes import recipe
+from nexttoken.lab.recipes import recipe, result
 from nexttoken.models import GPT, READY_MADE
 
 SEEDS = 0, 1, 2
-LOOK = 50  # after so many steps a model is examined
 WIDTHS = 8, 16, 32, 64, 96
 STEPS_OF_SIZES = 600
 
@@ -32,28 +31,25 @@ def draw_narrow(model: nn.Module, seed: int, residual_layers: int) -> None:
             parameter.copy_(torch.from_numpy(scale * random.standard_normal(parameter.shape)))
 
 
-@recipe("copying")
+@recipe("copying", needs=[f"family-{seed}" for seed in SEEDS])
 def copying() -> dict[str, Any]:
-    """When does a base model learn to repeat a name? From our beginning, and from GPT-2's."""
-    found: dict[str, Any] = {"steps": [*range(0, pretraining.PLAN.steps + 1, LOOK)]}
+    """When does a base model learn to repeat a name? From our beginning, as `chain` has seen it, and from GPT-2's."""
+    families = [result(f"family-{seed}") for seed in SEEDS]
     ours = models.draw
-    for name, draw in (("ours", ours), ("GPT-2's", draw_narrow)):
-        models.draw = draw
-        found[name] = [_copying(seed) for seed in SEEDS]
+    models.draw = draw_narrow
+    narrow = [pretraining.watched(seed, READY_MADE) for seed in SEEDS]
     models.draw = ours
-    return found
-
-
-def _copying(seed: int) -> dict[str, Any]:
-    seen: list[float] = []
-
-    def look(step: int, model: GPT) -> None:
-        if step % LOOK == 0:
-            seen.append(round(pretraining.copy_probability(model, count=60), 4))
-
-    model, losses = pretraining.pretrain(seed, kernels=READY_MADE, look=look)
-    seen.append(round(pretraining.copy_probability(model, count=60), 4))
-    return {"seed": seed, "loss": round(float(np.mean(losses[-20:])), 4), "copying": seen}
+    return {
+        "steps": [*range(0, pretraining.PLAN.steps + 1, pretraining.LOOK)],
+        "ours": [
+            {"seed": seed, "loss": family["pretraining loss"], "copying": family["copying"]}
+            for seed, family in zip(SEEDS, families, strict=True)
+        ],
+        "GPT-2's": [
+            {"seed": seed, "loss": round(float(np.mean(losses[-50:])), 4), "copying": seen}
+            for seed, (_, losses, seen) in zip(SEEDS, narrow, strict=True)
+        ],
+    }
 
 
 @recipe("sizes")
