@@ -211,13 +211,14 @@ class Batch:
 def batches(of: Sequence[Program], size: int, seed: int) -> Iterator[Batch]:
     """Batches without end; how many pairs are shown is drawn anew each time."""
     random = np.random.default_rng(seed)
-    encoded = [[*encode(program.text), END] for program in of]
+    prompts = [[encode(Task(program.values, visible).prompt) for visible in VISIBLE] for program in of]
+    answers = [[*encode(program.text), END] for program in of]
     while True:
         read, write = [], []
         for row in random.integers(len(of), size=size):
-            prompt = encode(Task(of[row].values, int(random.choice(VISIBLE))).prompt)
-            read.append(torch.tensor(prompt + encoded[row][:-1]))
-            write.append(torch.tensor([PAD] * (len(prompt) - 1) + encoded[row]))
+            prompt, answer = prompts[row][random.integers(len(VISIBLE))], answers[row]
+            read.append(torch.tensor(prompt + answer[:-1]))
+            write.append(torch.tensor([PAD] * (len(prompt) - 1) + answer))
         yield Batch(pad_sequence(read, batch_first=True), pad_sequence(write, batch_first=True))
 
 
