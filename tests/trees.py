@@ -153,51 +153,12 @@ def exercises_of_cells(notebook):
     }
 
 
-WARM = """
-import gc, json, os, runpy, signal, sys
-import jaxtyping, nbformat, nbval.plugin, numpy, pytest, rich.console, torch, typer, watchfiles
-
-def run(request):
-    for stream, name in enumerate(("stdin", "stdout", "stderr")):
-        os.dup2(os.open(os.path.join(request["streams"], name), os.O_RDWR | os.O_CREAT), stream)
-    sys.stdin = open(0, closefd=False)
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
-    sys.path.insert(0, os.environ["PYTHONPATH"])
-    sys.argv = request["arguments"]
-    code = 0
-    try:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        code = end.code or 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # tearing down what was imported would take longer than most commands
-
-gc.freeze()
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for line in sys.stdin:
-    if os.fork() == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        request = json.loads(line)
-        if (child := os.fork()) == 0:
-            run(request)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        done = os.path.join(request["streams"], "code")
-        with open(done + ".part", "w") as file:
-            file.write(str(code))
-        os.rename(done + ".part", done)
-        os._exit(0)
-"""
-
-
 class Warm:
-    """Runs modules in forks of one process that has paid for the imports of torch and pytest."""
+    """Has modules run by a process that has paid for their imports: see `warm`."""
 
     def __init__(self):
         self._process = subprocess.Popen(
-            [sys.executable, "-c", WARM],
+            [sys.executable, Path(__file__).with_name("warm.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
