@@ -17,7 +17,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("NEXTTOKEN_REFERENCE", "1")
@@ -26,7 +25,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from nexttoken.exercise import settled
 from nexttoken.lab import ngrams, shakespeare, text
@@ -117,21 +115,11 @@ def ours(vocab: int, steps: int, kernels: Kernels, compiled: bool = False) -> tu
     def loss_of(ids: Tensor) -> Tensor:
         return cross_entropy(model(ids[:, :-1]), ids[:, 1:])
 
-    def with_erfc_kept(ids: Tensor) -> Tensor:
-        keep = partial(create_selective_checkpoint_contexts, what_to_keep)
-        return checkpoint(loss_of, ids, use_reentrant=False, context_fn=keep)
-
     if not compiled:
         return model, lambda ids: optimiser.step(loss_of(ids))
-    run = torch.compile(with_erfc_kept)
+    run = torch.compile(loss_of)
     optimiser.descend = torch.compile(optimiser.descend)
     return model, lambda ids: optimiser.step(run(ids))
-
-
-def what_to_keep(_: object, function: object, *__: object, **___: object) -> CheckpointPolicy:
-    """The values of erfc, which gelu needs twice; the rest as the compiler likes."""
-    erfc = function == torch.ops.aten.erfc.default
-    return CheckpointPolicy.MUST_SAVE if erfc else CheckpointPolicy.PREFER_SAVE
 
 
 def windows(ids: Tensor, seed: int) -> Iterator[Tensor]:

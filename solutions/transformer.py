@@ -22,8 +22,7 @@ def layer_norm(
 
 
 def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    # erfc(-z) is 1 + erf(z), and keeps its digits where erf(z) is nearly -1.
-    return x / 2 * torch.erfc(x * -math.sqrt(1 / 2))
+    return x / 2 * (1 + torch.erf(x / math.sqrt(2)))
 
 
 def feed_forward(

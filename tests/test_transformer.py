@@ -242,12 +242,6 @@ def test_gelu_s_slope_is_right_everywhere_and_half_at_zero():
     assert torch.autograd.grad(gelu(x).sum(), x)[0][14] == 0.5
 
 
-def test_gelu_keeps_its_digits_where_the_gate_is_nearly_shut():
-    x = torch.tensor([-3.0, -5.0, -7.0])
-    expected = torch.tensor([v * math.erfc(-v / math.sqrt(2)) / 2 for v in x.tolist()])
-    assert_close(gelu(x), expected, rtol=1e-4, atol=0)
-
-
 def test_what_passes_at_x_less_what_passes_at_minus_x_is_x():
     x = 3 * Inputs(1).normal(100)
     assert_close(gelu(x) - gelu(-x), x)
