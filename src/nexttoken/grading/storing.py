@@ -29,7 +29,11 @@ def store(file: Path) -> bool:
     book = nbformat.reads(before, as_version=4)
     os.environ |= {"NEXTTOKEN_REFERENCE": "1", "OMP_NUM_THREADS": "1"}
     NotebookClient(
-        book, timeout=300, record_timing=False, resources={"metadata": {"path": file.parent}}
+        book,
+        timeout=300,
+        record_timing=False,
+        coalesce_streams=True,  # one piece, however the kernel happened to cut it
+        resources={"metadata": {"path": file.parent}},
     ).execute()
     for cell in book.cells:
         if cell.cell_type == "code":
@@ -46,7 +50,6 @@ def _keep_what_is_compared(cell: NotebookNode, name: str) -> None:
         if not printed(cell) or any(output.get("name") != "stdout" for output in cell.outputs):
             raise ValueError(f"{name}, {cell.id}: a graded cell must print, and only print:\n{cell.outputs}")
         marks["expected"] = printed(cell)
-        # One piece, however the kernel happened to cut it.
         cell.outputs = [new_output("stream", name="stdout", text=marks["expected"])]
     elif {"setup", "check"} & set(cell.metadata.get("tags", [])):
         cell.outputs = []  # who answers, and the verdict, are the reader's
