@@ -130,9 +130,8 @@ def models(seed: int) -> tuple[dict[str, GPT], dict[str, float]]:
     return made, seconds
 
 
-def ways(made: dict[str, GPT], seed: int) -> dict[str, Way]:
-    """Every way by its name."""
-    embed = library.both(library.Counted(seed), library.learned(seed))
+def ways(made: dict[str, GPT], embed: library.Embed, seed: int) -> dict[str, Way]:
+    """Every way by its name; those that retrieve search with these vectors."""
     shown = examples(seed)
 
     def bare(letter: str, law: Sequence[Topic]) -> str:
@@ -166,7 +165,14 @@ def ways(made: dict[str, GPT], seed: int) -> dict[str, Way]:
 def experiment(seed: int) -> dict[str, Any]:
     """All ways on the same letters; the models of seed 0 are kept."""
     made, seconds = models(seed)
-    found = {name: measured(way) for name, way in ways(made, seed).items()}
+    counted, learned = library.Counted(seed), library.learned(seed)
+    vectors: dict[str, library.Embed] = {
+        "states of the GPT": library.states(made["base"]),
+        "counted": counted,
+        "learned": learned,
+        "both": library.both(counted, learned),
+    }
+    found = {name: measured(way) for name, way in ways(made, vectors["both"], seed).items()}
     if seed == 0:
         shipped: dict[str, tuple[Plan, dict[str, float]]] = {
             "base": (clerk.PLAN, {"gold": found["base"]["known"][0]}),
@@ -179,30 +185,19 @@ def experiment(seed: int) -> dict[str, Any]:
     return {
         "training": seconds,
         "ways": found,
-        "search": search(made["base"], seed),
+        "search": {kind: search(embed) for kind, embed in vectors.items()},
         "look-ups": looked_up(made, seed),
         "poison": poisoned(made["agent"]),
     }
 
 
-def search(base: GPT, seed: int) -> dict[str, Any]:
-    """How well each kind of vector finds the paragraph of a letter, on known rules and on unknown ones."""
-    counted, learned = library.Counted(seed), library.learned(seed)
-    kinds: dict[str, library.Embed] = {
-        "states of the GPT": library.states(base),
-        "counted": counted,
-        "learned": learned,
-        "both": library.both(counted, learned),
-    }
+def search(embed: library.Embed) -> dict[str, dict[str, float]]:
+    """How well vectors find the paragraph of a letter, on known rules and on unknown ones."""
     return {
-        name: {
-            kind: {
-                what: round(value, 3)
-                for what, value in library.found(embed, desk.exam(LETTERS, topics)).items()
-            }
-            for kind, topics in (("known", clerk.KNOWN), ("unknown", clerk.UNKNOWN))
+        kind: {
+            what: round(value, 3) for what, value in library.found(embed, desk.exam(LETTERS, topics)).items()
         }
-        for name, embed in kinds.items()
+        for kind, topics in (("known", clerk.KNOWN), ("unknown", clerk.UNKNOWN))
     }
 
 

@@ -67,7 +67,8 @@ def finetune(
     pretraining mix of Ouyang et al. 2022, there with reinforcement learning).
     """
     model = copy.deepcopy(base)
-    web = pretraining.batches(pretraining.documents(1000, seed + 1), plan.batch, seed)
+    documents = pretraining.documents(1000, seed + 1) if rehearse else []
+    web = pretraining.batches(documents, plan.batch, seed)
 
     def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
         ids, counts = batch
