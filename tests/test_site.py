@@ -65,11 +65,19 @@ def test_every_html_figure_is_on_the_site_with_its_words_and_in_a_notebook_these
     pages: dict[Path, BeautifulSoup], root: Path
 ) -> None:
     sources = "\n".join(file.read_text(encoding="utf-8") for file in root.glob("book/*.md"))
-    said = dict(re.findall(r"^```\{html-figure\} (\w+)\n(.+?)\n```", sources, re.MULTILINE | re.DOTALL))
+    said = dict(re.findall(r"^:class: html-figure-(\w+)\n(.+?)\n```", sources, re.MULTILINE | re.DOTALL))
     assert sorted(said) == sorted(file.stem for file in root.glob("book/_figures/*.html"))
     instead = [tag.text for page in pages.values() for tag in page.select("noscript, figure title")]
     assert [name for name, words in said.items() if " ".join(words.split()) not in instead] == []
-    assert "{raw}" not in sources
+
+
+def test_the_pages_that_are_notebooks_have_no_directive_that_jupyterlab_does_not_know(root: Path) -> None:
+    """An unknown one is a red box there, which hides what stands in it."""
+    known = {"admonition", "code-cell", "dropdown", "literalinclude"}
+    for file in root.glob("book/*.md"):
+        source = file.read_text(encoding="utf-8")
+        used = set(re.findall(r"^[`:]{3,}\{([\w-]+)\}", source, re.MULTILINE))
+        assert "code-cell" not in used or used <= known, file.name
 
 
 def test_every_page_has_a_link_to_report_a_mistake(pages: dict[Path, BeautifulSoup]) -> None:

@@ -1,10 +1,10 @@
 """What the book needs beyond Jupyter Book.
 
 - `Outputs`: a page is executed again when something that it imports has changed.
-- ```` ```{exercises} attention ````: the table of a chapter's exercises, from `nexttoken.course`.
+- A box of the class `exercises-attention` becomes the table of a chapter's exercises, from `nexttoken.course`.
+- A box of the class `html-figure-gpt` becomes the figure in `_figures/gpt.html`. In a notebook the box stays;
+  the page says its words to whoever runs no JavaScript, or as the title of a drawing.
 - ``{workload}`attention` ``: how many exercises, points and minutes a chapter has.
-- ```` ```{html-figure} gpt ````: the figure in `_figures/gpt.html`. What stands in the block is all that a
-  notebook shows of it; the page says it to whoever runs no JavaScript, or as the title of a drawing.
 - "Report a mistake on this page" in every footer.
 - A bibliography that screen readers take for a list.
 """
@@ -25,7 +25,9 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxRole
 from sphinx.util.nodes import make_refnode
 
 from nexttoken import course
@@ -78,35 +80,43 @@ def is_executed(file: Path, env: BuildEnvironment) -> bool:
     return settings.execution_mode == "cache" and not left_out
 
 
-class ExercisesTable(SphinxDirective):
+class Boxes(SphinxTransform):
+    """Puts into the place of a box what only the site can show: see `KINDS`."""
+
+    default_priority = 200  # before links are resolved
+
+    def apply(self, **_: Any) -> None:
+        for box in list(self.document.findall(nodes.admonition)):
+            for name in box["classes"]:
+                for kind, shown in KINDS.items():
+                    if name.startswith(f"{kind}-"):
+                        words = " ".join(word for part in box.children[1:] for word in part.astext().split())
+                        box.replace_self(shown(name.removeprefix(f"{kind}-"), words, self.env))
+
+
+def exercises_table(name: str, _: str, env: BuildEnvironment) -> nodes.Node:
     """A table of the exercises of a chapter: name, minutes, points, and their sums."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        chapter = self.arguments[0]
-        self.env.note_dependency(str(course.source_file(chapter)))
-        exercises = course.exercises(chapter)
-        rows = [[link_to(e.name, e.function, self.env), str(e.minutes), str(e.points)] for e in exercises]
-        minutes, points = sum(e.minutes for e in exercises), sum(e.points for e in exercises)
-        return [table(["Exercise", "Minutes", "Points"], [*rows, ["all", str(minutes), str(points)]])]
+    chapter = name.replace("-", "_")  # no class has an underscore
+    env.note_dependency(str(course.source_file(chapter)))
+    exercises = course.exercises(chapter)
+    rows = [[link_to(e.name, e.function, env), str(e.minutes), str(e.points)] for e in exercises]
+    minutes, points = sum(e.minutes for e in exercises), sum(e.points for e in exercises)
+    return table(["Exercise", "Minutes", "Points"], [*rows, ["all", str(minutes), str(points)]])
 
 
-class HtmlFigure(SphinxDirective):
+def html_figure(name: str, words: str, env: BuildEnvironment) -> nodes.Node:
     """A figure from `_figures/`, in which {words} stands for what is said instead of it."""
+    file = Path(env.srcdir) / "book" / "_figures" / f"{name}.html"
+    if not file.is_file():
+        there = ", ".join(sorted(other.stem for other in file.parent.glob("*.html")))
+        raise ExtensionError(f"html-figure: there is no {file.name} in book/_figures, only {there}")
+    if not words:
+        raise ExtensionError(f"html-figure: what is said instead of {file.name}?")
+    env.note_dependency(str(file))
+    return nodes.raw("", file.read_text(encoding="utf-8").replace("{words}", escape(words)), format="html")
 
-    required_arguments = 1
-    has_content = True
 
-    def run(self) -> list[nodes.Node]:
-        file = Path(self.env.srcdir) / "book" / "_figures" / f"{self.arguments[0]}.html"
-        if not file.is_file():
-            there = ", ".join(sorted(other.stem for other in file.parent.glob("*.html")))
-            raise self.error(f"html-figure: there is no {file.name} in book/_figures, only {there}")
-        self.assert_has_content()
-        self.env.note_dependency(str(file))
-        words = escape(" ".join(self.content))
-        return [nodes.raw("", file.read_text(encoding="utf-8").replace("{words}", words), format="html")]
+KINDS = {"exercises": exercises_table, "html-figure": html_figure}
 
 
 class Workload(SphinxRole):
@@ -227,8 +237,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     outputs = Outputs()
     app.connect("env-get-outdated", outputs.drop_stale)
     app.connect("build-finished", outputs.remember)
-    app.add_directive("exercises", ExercisesTable)
-    app.add_directive("html-figure", HtmlFigure)
+    app.add_transform(Boxes)
     app.add_role("workload", Workload())
     app.connect("missing-reference", find_section)
     app.add_config_value("course_repository", "", "html", [str])
