@@ -80,7 +80,11 @@ def _address(port: int, server: "subprocess.Popen[bytes]") -> str:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1360, "height": 1000}) as context:
-        yield context.new_page()
+        page = context.new_page()
+        # It is asked for where a key was pressed before the notebook had its kernel.
+        question = page.locator(".jp-Dialog", has_text="Select Kernel")
+        page.add_locator_handler(question, lambda asked: asked.locator(".jp-mod-accept").click())
+        yield page
 
 
 def cell(page: Page, code: str) -> Locator:
