@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import course_ext
 import fingerprint
+import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from nexttoken import course
 
@@ -162,7 +165,11 @@ def test_the_table_of_exercises_links_each_to_its_own_section(
 LAB = "nexttoken nexttoken/lab"
 LOADER = f"{LAB} nexttoken/lab/checkpoints checkpoints/base-0 checkpoints/rounds-0"
 FIRST = "nexttoken nexttoken/exercise nexttoken/first solutions/first"
-GRADER = f"{FIRST} nexttoken/grading solutions/misconceptions/first"
+SECOND = "nexttoken/second solutions/second"
+JUDGED_BY = (
+    "_toc exercises/first exercises/second solutions/misconceptions/first solutions/misconceptions/second"
+)
+GRADER = f"{FIRST} {SECOND} nexttoken/grading {JUDGED_BY}"
 
 
 @pytest.fixture
@@ -178,7 +185,7 @@ def small_course(tmp_path: Path) -> Path:
         "src/nexttoken/lab/colors.py": "RED = 1\n",
         "src/nexttoken/lab/checkpoints.py": "",
         "src/nexttoken/lab/stages.py": "def base():\n    from nexttoken.lab import checkpoints\n",
-        "src/nexttoken/grading/__init__.py": "import nexttoken.first\n",
+        "src/nexttoken/grading/__init__.py": "",  # which imports the chapters by name, as ours does
         "checkpoints/base-0.safetensors": "",
         "checkpoints/rounds-0.json": "",
         "checkpoints/half.part": "",
@@ -186,6 +193,9 @@ def small_course(tmp_path: Path) -> Path:
         "solutions/second.py": "",
         "solutions/misconceptions/first.py": "",
         "solutions/misconceptions/second.py": "",
+        "exercises/first.ipynb": nbformat.writes(new_notebook(cells=[new_code_cell("f()", id="f-1")])),
+        "exercises/second.ipynb": nbformat.writes(new_notebook()),
+        "_toc.yml": "",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +210,7 @@ def small_course(tmp_path: Path) -> Path:
         ("from nexttoken.lab import plots", f"{LAB} nexttoken/lab/plots nexttoken/lab/colors"),
         ("%time 1\nfrom nexttoken.lab.colors import RED", f"{LAB} nexttoken/lab/colors"),
         ("from nexttoken.first import f", FIRST),
-        ("import nexttoken.second", f"{FIRST} nexttoken/second solutions/second"),
+        ("import nexttoken.second", f"{FIRST} {SECOND}"),
         ("from nexttoken import grading", GRADER),
         ("import nexttoken\nnexttoken.check()", GRADER),
         ("from nexttoken.lab import checkpoints", LOADER),
@@ -224,6 +234,7 @@ def test_a_page_depends_on_what_its_cells_import_and_on_who_answers(
         ("src/nexttoken/first.py", False),
         ("solutions/first.py", False),
         ("solutions/misconceptions/first.py", False),
+        ("_toc.yml", False),
     ],
 )
 def test_an_edit_changes_the_fingerprint_of_the_pages_that_depend_on_it(
@@ -233,6 +244,29 @@ def test_an_edit_changes_the_fingerprint_of_the_pages_that_depend_on_it(
     before = fingerprint.fingerprint(cells, small_course)
     (small_course / edited).write_text("RED = 2\n")
     assert (fingerprint.fingerprint(cells, small_course) != before) is is_seen
+
+
+@pytest.mark.parametrize(
+    "edited",
+    ["src/nexttoken/second.py", "solutions/second.py", "solutions/misconceptions/second.py", "_toc.yml"],
+)
+def test_a_page_that_judges_answers_depends_on_every_chapter(edited: str, small_course: Path) -> None:
+    cells = ["from nexttoken import grading"]
+    before = fingerprint.fingerprint(cells, small_course)
+    (small_course / edited).write_text("RED = 2\n")
+    assert fingerprint.fingerprint(cells, small_course) != before
+
+
+def test_of_a_graded_notebook_the_cells_count_and_not_what_a_reader_has_run(small_course: Path) -> None:
+    def kept(file: Path, source: str = "f()", **more: Any) -> str:
+        file.write_text(nbformat.writes(new_notebook(cells=[new_code_cell(source, id="f-1", **more)])))
+        return fingerprint.fingerprint(["from nexttoken import grading"], small_course)
+
+    file = small_course / "exercises" / "first.ipynb"
+    before = kept(file)
+    assert kept(file, execution_count=7, outputs=[new_output("stream", text="1")]) == before
+    assert kept(file, "g()") != before
+    assert kept(file, metadata={"nexttoken": {"expected": "1"}}) != before
 
 
 @pytest.mark.parametrize("made", ["base-0.safetensors", "rounds-0.json", "sft-0.safetensors"])

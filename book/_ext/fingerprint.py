@@ -7,6 +7,7 @@ Jupyter Book keeps the outputs of a page until the page's own code cells change.
 
 import ast
 import hashlib
+import json
 import re
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
@@ -35,12 +36,20 @@ def fingerprint(cells: list[str], root: Path) -> str:
     files = sorted(dependencies(cells, root))
     for file in files:
         digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
-        digest.update(file.read_bytes() + b"\0")
+        digest.update(contents(file) + b"\0")
     for library in missing_libraries(
         [file.read_text(encoding="utf-8") for file in files if file.suffix == ".py"]
     ):
         digest.update(f"{library} is missing\0".encode())
     return digest.hexdigest()
+
+
+def contents(file: Path) -> bytes:
+    """What counts of a file: of a notebook not what its reader's last run has printed."""
+    if file.suffix != ".ipynb":
+        return file.read_bytes()
+    notebook = nbformat.read(file, as_version=4)
+    return json.dumps([(cell.source, cell.metadata.get(PACKAGE)) for cell in notebook.cells]).encode()
 
 
 def dependencies(cells: list[str], root: Path) -> set[Path]:
@@ -57,6 +66,8 @@ def dependencies(cells: list[str], root: Path) -> set[Path]:
         if file.name == "__init__.py":
             code = without_functions(code, words)
         waiting |= imported_files(code, package, source) - found
+        if file == grader(root):
+            waiting |= chapter_files(root, f"src/{PACKAGE}/{{}}.py") - found
     return found | answers(found, root) | trained_models(found, root)
 
 
@@ -107,15 +118,27 @@ def module_files(name: str, source: Path) -> set[Path]:
     return {file for file in candidates if file.is_file()}
 
 
-def answers(modules: set[Path], root: Path) -> set[Path]:
-    """What answers the exercises of these modules: the references and, for the grader, the wrong answers."""
-    package = root / "src" / PACKAGE
-    chapters = {file.stem for file in modules if file.parent == package}
-    folders = [root / "solutions"]
-    if package / "grading" / "__init__.py" in modules or package / "grading.py" in modules:
-        folders.append(root / "solutions" / "misconceptions")
-    candidates = [folder / f"{chapter}.py" for folder in folders for chapter in chapters]
+def grader(root: Path) -> Path:
+    """What a page imports that judges answers."""
+    return root / "src" / PACKAGE / "grading" / "__init__.py"
+
+
+def chapter_files(root: Path, pattern: str) -> set[Path]:
+    """The chapters' files of this pattern: the grader imports and reads them by name."""
+    chapters = [file.stem for file in (root / "exercises").glob("*.ipynb")]
+    candidates = [root / pattern.format(chapter) for chapter in chapters]
     return {file for file in candidates if file.is_file()}
+
+
+def answers(modules: set[Path], root: Path) -> set[Path]:
+    """What answers the exercises of these modules: the references; for the grader all that it judges by."""
+    package = root / "src" / PACKAGE
+    references = {root / "solutions" / file.name for file in modules if file.parent == package}
+    found = {file for file in references if file.is_file()}
+    if grader(root) in modules:
+        found |= chapter_files(root, "solutions/misconceptions/{}.py")
+        found |= chapter_files(root, "exercises/{}.ipynb") | {root / "_toc.yml"}
+    return found
 
 
 def trained_models(modules: set[Path], root: Path) -> set[Path]:
