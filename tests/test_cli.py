@@ -239,6 +239,15 @@ def test_a_file_that_python_cannot_read_is_named_and_not_touched(tree):
     assert tree.source().read_text() == broken
 
 
+def test_what_the_system_refuses_is_said_in_a_sentence(tree):
+    tree.source().unlink()
+    tree.source().mkdir()
+    done = tree.run("status")
+    assert done.returncode == 2
+    assert "Is a directory" in words(done.stderr)
+    assert "Traceback" not in done.stderr
+
+
 # The whole
 
 

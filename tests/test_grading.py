@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from io import StringIO
 
 import nbformat
 import pytest
 import torch
-from trees import CHAPTER, NAMES, copy_of_course, reference_body, words
+from rich.console import Console
+from trees import CHAPTER, NAMES, copy_of_course, reference_body, taken_for_the_course, words
 
 from nexttoken import check, course, exercise
-from nexttoken.grading import judge, notebook
+from nexttoken.grading import judge, notebook, watching
 from nexttoken.grading.outcome import Call, alike, outcome
 
 
@@ -563,6 +565,10 @@ def by_backup(file, text):  # as Vim does it
     file.write_text(text, encoding="utf-8")
 
 
+def taken_away(file, _):
+    file.unlink()
+
+
 def test_watch_prints_a_new_verdict_soon_after_each_save_and_ends_with_ctrl_c(tree, record_property):
     blank = tree.source().read_text()
     right, wrong = (
@@ -583,6 +589,8 @@ def test_watch_prints_a_new_verdict_soon_after_each_save_and_ends_with_ctrl_c(tr
                 "perplexity +cannot be read",
             ),
             (in_place, "", "There is no chapter or exercise"),
+            (in_place, right, "perplexity +right"),
+            (taken_away, "", "No such file or directory"),
             (in_place, right, "perplexity +right"),
         ):
             time.sleep(0.1)  # so that two saves are two
@@ -606,6 +614,15 @@ def test_watch_sees_a_save_during_its_first_check(tree):
         assert eventually(lambda: "All right" in session.printed, 30), session.printed
         code, _ = session.interrupt()
     assert code in (0, 130)
+
+
+def test_watch_begins_where_a_file_is_away_for_a_moment(tree, monkeypatch):
+    said = Console(file=StringIO(), width=400)
+    monkeypatch.setattr(watching.watchfiles, "watch", lambda *_, **__: ())
+    with taken_for_the_course(tree):
+        tree.source().unlink()
+        watching.watch_files(None, 1.0, said)
+    assert "No such file or directory" in said.file.getvalue()
 
 
 # In a notebook

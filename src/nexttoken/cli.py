@@ -261,8 +261,8 @@ def main() -> None:
     """The entry point: errors that a user can mend are one sentence, not a traceback."""
     try:
         app()
-    except (course.UnknownName, FileNotFoundError, ValueError, RuntimeError) as error:
-        _fail(str(error.args[0]) if isinstance(error, LookupError) else str(error))
+    except (course.UnknownName, OSError, ValueError, RuntimeError) as error:
+        _fail(str(error))
     except SyntaxError as error:
         _fail(f"Python cannot read {error.filename}, line {error.lineno}: {error.msg}")
 

@@ -36,7 +36,15 @@ def watch_files(name: str | None, time_limit: float, console: Console) -> None:
 
 
 def _saved_at() -> list[int]:
-    return [course.source_file(chapter).stat().st_mtime_ns for chapter in course.chapters()]
+    """When each chapter's file was saved; 0 for one that is away while an editor renames it."""
+    return [_modified(course.source_file(chapter)) for chapter in course.chapters()]
+
+
+def _modified(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _show(name: str | None, time_limit: float, console: Console) -> None:
@@ -44,7 +52,7 @@ def _show(name: str | None, time_limit: float, console: Console) -> None:
     try:
         verdicts = list(judge_apart(course.selection(name), time_limit))
     except (LookupError, OSError, RuntimeError) as error:  # a file half saved, moved away, or emptied
-        console.print(str(error.args[0]), style="red", highlight=False, markup=False)
+        console.print(str(error), style="red", highlight=False, markup=False)
     else:
         console.clear()
         console.print(report.table(verdicts))
