@@ -186,9 +186,91 @@ def test_a_whole_class_may_come_as_one_zip_file(tmp_path):
     }
 
 
-def test_a_students_zip_is_one_submission(tmp_path):
-    file = zipped(tmp_path / "jane.zip", [(f"course/{PLACE}", b"x"), ("course/book/attention.py", b"no")])
-    assert (only(file).name, only(file).files) == ("jane", {"attention": b"x"})
+def packed(tmp_path, names):
+    """Who handed in what, where one zip file holds these names, each file with its own name in it."""
+    inner = zipped(tmp_path / "inner.zip", [(PLACE, b"zipped")]).read_bytes()
+    members = [(name, inner if name.endswith(".zip") else name.encode()) for name in names]
+    return {one.name: one.files for one in submissions(zipped(tmp_path / "week3.zip", members))}
+
+
+def test_a_class_of_which_one_student_kept_the_folders_is_a_class(tmp_path):
+    found = packed(
+        tmp_path,
+        [
+            f"Jane_1_assignsubmission_file/{PLACE}",
+            "John_2_assignsubmission_file/attention.py",
+            "Jim_3_assignsubmission_file/work.zip",
+        ],
+    )
+    assert found == {
+        "Jane": {"attention": f"Jane_1_assignsubmission_file/{PLACE}".encode()},
+        "John": {"attention": b"John_2_assignsubmission_file/attention.py"},
+        "Jim": {"attention": b"zipped"},
+    }
+
+
+@pytest.mark.parametrize(
+    "others", [["u2/attention.py"], ["u2/work.zip"], ["u2.zip"], ["roe_2_9_attention.py"]]
+)
+def test_a_class_without_a_platform_may_be_of_one_course_and_other_things(tmp_path, others):
+    assert len(packed(tmp_path, [f"u1/{PLACE}", *others])) == 2
+
+
+def test_a_path_from_the_root_changes_nothing_for_the_students_beside_it(tmp_path):
+    found = packed(tmp_path, ["class/u1/attention.py", "class/u2/attention.py", "/etc/attention.py"])
+    assert found == {
+        "u1": {"attention": b"class/u1/attention.py"},
+        "u2": {"attention": b"class/u2/attention.py"},
+        "/": {},
+    }
+
+
+def test_a_moodle_zip_of_one_student_names_that_student(tmp_path):
+    assert list(packed(tmp_path, [f"Jane Doe_1_assignsubmission_file/{PLACE}"])) == ["Jane Doe"]
+
+
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        ([f"u1/{PLACE}", f"u2/{PLACE}"], {"u1", "u2"}),
+        (["u1/attention.py", "u2.zip", "u3/notes.txt", ".DS_Store"], {"u1", "u2", "u3"}),
+        (["doejane_1_8_attention.py", "poe_2_9_attention.py", "poe_2_9_essay.pdf"], {"doejane", "poe"}),
+        (["Jane_1_assignsubmission_file/attention.py", "u2/attention.py"], {"Jane", "u2"}),
+        (["u1/attention.py", "u2/attention.py", "attention.py"], {"u1", "u2", "attention"}),
+    ],
+    ids=["courses", "mixed", "Canvas", "Moodle", "stray"],
+)
+def test_a_folder_around_the_students_makes_no_difference(tmp_path, names, students):
+    assert packed(tmp_path, names).keys() == students
+    assert packed(tmp_path, [f"submissions/{name}" for name in names]).keys() == students
+    assert packed(tmp_path, [f"a\\b\\{name}" for name in names]).keys() == students
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"course/{PLACE}", "course/book/attention.py"],
+        [PLACE, "attention.py"],
+        [f"course/{PLACE}", "course/attention.py", "course/old/attention.py"],
+        ["attention.py", "qkv.py", "notes.txt"],
+    ],
+    ids=["a course", "its inside", "with copies", "chapters"],
+)
+def test_a_students_zip_is_one_submission(tmp_path, names):
+    found = packed(tmp_path, names)
+    assert list(found) == ["week3"]
+    assert found["week3"]["attention"] == names[0].encode()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[f"course/{PLACE}", f"course/old/{PLACE}"], ["course/attention.py", "course/qkv.py"]],
+    ids=["an older course", "chapters"],
+)
+def test_what_lies_in_a_students_folder_is_not_taken_for_students(tmp_path, names):
+    found = packed(tmp_path, names)
+    assert list(found) == ["course"]
+    assert found["course"]["attention"] == names[0].encode()
 
 
 def test_a_course_itself_is_one_submission(root):

@@ -10,7 +10,7 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -121,6 +121,11 @@ def submissions(place: Path) -> list[Submission]:
     if not found:
         raise FileNotFoundError(f"{place} holds no submission: no folder, no zip file, no {_a_file()}.")
     return sorted(found, key=lambda submission: submission.name)
+
+
+def _wanted() -> dict[str, str]:
+    """The chapters by the names of their files."""
+    return {f"{chapter}.py": chapter for chapter in course.chapters()}
 
 
 def _a_file() -> str:
@@ -235,7 +240,7 @@ def _entries_in(
     if len(infos) > NAMES_LIMIT:
         notes.append(f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at")
     for info in infos[:NAMES_LIMIT]:
-        path = PurePosixPath(info.filename.replace("\\", "/"))
+        path = _path_of(info)
         is_ours = path.suffix.lower() in (".py", ".zip")
         if info.is_dir() or not is_ours or _SKIPPED & set(path.parts) or len(path.parts) > DEPTH_LIMIT:
             continue
@@ -253,7 +258,7 @@ def _entries_in(
 def _take(submission: Submission, entries: Iterator[_Entry]) -> None:
     """Read the chapters' files. Of several with one name the one in src/nexttoken/ counts, then the outermost."""
     places: dict[str, tuple[tuple[bool, int, str], PurePosixPath]] = {}
-    wanted = {f"{chapter}.py": chapter for chapter in course.chapters()}
+    wanted = _wanted()
     for entry in entries:
         chapter = wanted.get(entry.path.name)
         if chapter is None or _SKIPPED & set(entry.path.parts[:-1]):
@@ -299,32 +304,80 @@ def _in_class_zip(place: Path) -> list[Submission]:
 
 def _by_top_folder(archive: zipfile.ZipFile, place: Path) -> dict[str, Submission]:
     by_student: dict[str, Submission] = {}
-    infos: dict[str, list[zipfile.ZipInfo]] = {}
-    for info in archive.infolist():
-        parts = PurePosixPath(info.filename).parts
-        if parts and not info.is_dir() and parts[0] != "__MACOSX":
-            infos.setdefault(parts[0], []).append(info)
-    courses = {before for info in archive.infolist() if (before := _before_source(info.filename)) is not None}
-    if len(courses) == 1 and len(next(iter(courses)).split("/")) <= 2:  # a student's, not a class's
+    paths = {info: _path_of(info) for info in archive.infolist() if not info.is_dir()}
+    if _is_a_students(paths.values()):
         submission = Submission(printable_name(place.stem), time=place.stat().st_mtime)
         _take(submission, _entries_in(archive, archive.infolist(), submission.notes))
         return {place.name: submission}
-    for top, inside in infos.items():
-        if inside[0].filename == top:
-            _add_upload(by_student, top, _InZip(archive, inside[0]), _time_of(inside[0]))
+    if shared := _shared_folder(paths.values()):
+        paths = {i: p.relative_to(shared) if p.is_relative_to(shared) else p for i, p in paths.items()}
+    inside: dict[str, list[zipfile.ZipInfo]] = {}
+    for info, path in paths.items():
+        if not path.parts or path.parts[0].startswith(".") or path.parts[0] == "__MACOSX":
             continue
+        if len(path.parts) > 1:
+            inside.setdefault(path.parts[0], []).append(info)
+        elif path.suffix.lower() in (".zip", ".py"):
+            _add_upload(by_student, path.name, _InZip(archive, info), _time_of(info))
+    for top, infos in inside.items():
         match = _MOODLE.match(top)
         name, number = (match["who"], match["number"]) if match else (top, "")
-        submission = Submission(printable_name(name), number, time=max(map(_time_of, inside)))
-        _take(submission, _entries_in(archive, inside, submission.notes))
+        submission = Submission(printable_name(name), number, time=max(map(_time_of, infos)))
+        _take(submission, _entries_in(archive, infos, submission.notes))
         by_student[top] = submission
     return by_student
 
 
-def _before_source(name: str) -> str | None:
-    """What stands before src/nexttoken/ in a name: the folder of a course."""
-    before, found, _ = f"/{name}".rpartition("/src/nexttoken/")
-    return before if found else None
+def _path_of(info: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(info.filename.replace("\\", "/"))
+
+
+def _is_a_students(paths: Iterable[PurePosixPath]) -> bool:
+    """Whether a zip file is one student's: a single course, or chapters without a folder, and no more."""
+    ours = _that_count(paths)
+    if any(_is_a_platforms(path.parts[0]) for path in ours):
+        return False
+    courses = {path.parts[:-3] for path in ours if path.parts[-3:-1] == ("src", "nexttoken")}
+    if not courses:
+        return bool(ours) and all(len(path.parts) == 1 and path.suffix == ".py" for path in ours)
+    course_folder = min(courses)
+    return (
+        len(courses) == 1
+        and len(course_folder) <= 1
+        and all(path.parts[: len(course_folder)] == course_folder for path in ours)
+    )
+
+
+def _shared_folder(paths: Iterable[PurePosixPath]) -> PurePosixPath | None:
+    """The folder in which all students' folders or files lie, if that is how a class was packed."""
+    ours = _that_count(paths)
+    if not ours:
+        return None
+    shared = PurePosixPath(os.path.commonpath([path.parent for path in ours]))
+    below = [path.relative_to(shared) for path in ours]
+    if any(map(_is_a_platforms, shared.parts)) or any(p.parts[:-1] == ("src", "nexttoken") for p in below):
+        return None
+    students = {
+        path.parts[0]
+        for path in below
+        if len(path.parts) > 1 or path.suffix.lower() == ".zip" or _is_a_platforms(path.name)
+    }
+    return shared if len(students) > 1 else None
+
+
+def _that_count(paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Those at which chapters lie, or may lie: files of their names, also as Canvas has them, and zip files."""
+    return [
+        path
+        for path in paths
+        if not path.is_absolute()
+        and not _SKIPPED & set(path.parts[:-1])
+        and (path.suffix.lower() == ".zip" or path.name in _wanted() or _CANVAS.match(path.name))
+    ]
+
+
+def _is_a_platforms(name: str) -> bool:
+    return bool(_MOODLE.match(name) or _CANVAS.match(name))
 
 
 def _time_of(info: zipfile.ZipInfo) -> float:
