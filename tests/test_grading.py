@@ -756,6 +756,14 @@ def test_without_solutions_the_solution_is_refused_with_a_way_out(hand_out):
     assert "without solutions/: ask whoever gave it to you" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("path", "last"), [("check perplexity", "All right."), ("hint perplexity", "That was the last one.")]
+)
+def test_without_solutions_nobody_is_sent_there(hand_out, path, last):
+    until_the_last = [hand_out.run(*path.split()).stdout for _ in range(2)]
+    assert until_the_last[-1].splitlines()[-1] == last
+
+
 @pytest.mark.parametrize("path", ["status", "hint perplexity"])
 def test_without_solutions_the_rest_of_the_command_line_works(hand_out, path):
     done = hand_out.run(*path.split())

@@ -127,9 +127,8 @@ def hint(exercise: ExerciseName, as_json: Json = False) -> None:
     console.print(f"[bold]{found.name}[/], hint {number} of {count}", highlight=False)
     console.print(Markdown(text))
     if number == count:
-        console.print(
-            f"That was the last one. nexttoken solution {found.name} shows the reference.", style="dim"
-        )
+        after = f" nexttoken solution {found.name} shows the reference." if course.has_solutions() else ""
+        console.print(f"That was the last one.{after}", style="dim")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from nexttoken import course
 from nexttoken.grading.verdict import State, Verdict
 
 _LOOK = {
@@ -121,7 +122,8 @@ def _spaced(parts: list[RenderableType]) -> list[RenderableType]:
 def next_step(verdicts: Sequence[Verdict]) -> str:
     """One line: what to do now."""
     if all(v.right for v in verdicts):
-        return "All right. The reference answers are in solutions/, if you want to compare."
+        there = " The reference answers are in solutions/, if you want to compare."
+        return f"All right.{there if course.has_solutions() else ''}"
     first = next(v for v in verdicts if not v.right)
     verb = "Next" if first.state is State.NOT_DONE else "First"
     place = f"{first.where}, notebook exercises/{first.exercise.partition('.')[0]}.ipynb"
