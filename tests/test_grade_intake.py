@@ -273,6 +273,24 @@ def test_what_lies_in_a_students_folder_is_not_taken_for_students(tmp_path, name
     assert found["course"]["attention"] == names[0].encode()
 
 
+@pytest.mark.parametrize("others", [["u1/src/nexttoken/qkv.py"], ["u1.zip"], ["doejane_1_2_qkv.py"]])
+def test_a_stray_chapter_makes_no_course_of_a_folder_of_students(tmp_path, others):
+    inner = zipped(tmp_path / "inner.zip", [(PLACE, b"zipped")]).read_bytes()
+    (tmp_path / "inner.zip").unlink()
+    for name in others:
+        put(tmp_path, name, inner if name.endswith(".zip") else b"x")
+    put(tmp_path, "attention.py")
+    assert {one.name for one in submissions(tmp_path)} > {"attention"}
+
+
+def test_chapters_beside_other_things_are_one_submission(tmp_path):
+    for name in ("attention.py", "qkv.py", "notes/todo.txt", "solutions/attention.py", ".old/attention.py"):
+        put(tmp_path, f"jane/{name}")
+    zipped(tmp_path / "jane" / "pictures.zip", [("a.png", b"")])
+    found = only(tmp_path / "jane")
+    assert (found.name, found.files.keys(), found.notes) == ("jane", {"attention", "qkv"}, [])
+
+
 def test_a_course_itself_is_one_submission(root):
     found = only(root)
     assert found.files.keys() == set(course.chapters())

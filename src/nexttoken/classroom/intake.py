@@ -133,8 +133,15 @@ def _a_file() -> str:
 
 
 def _is_a_course(folder: Path) -> bool:
-    names = [f"{chapter}.py" for chapter in course.chapters()]
-    return any((folder / "src" / "nexttoken" / name).is_file() or (folder / name).is_file() for name in names)
+    """Whether a folder is one student's: with the course's own folders, or with chapters and no more."""
+    names = _wanted()
+    if any((folder / "src" / "nexttoken" / name).is_file() for name in names):
+        return True
+    return any((folder / name).is_file() for name in names) and not any(
+        _CANVAS.match(entry.path.name)
+        or (entry.path.name in names and (len(entry.path.parts) > 1 or isinstance(entry.read, _InZip)))
+        for entry in _entries_of_folder(folder, Submission(""))
+    )
 
 
 def _in_folder(folder: Path) -> list[Submission]:
