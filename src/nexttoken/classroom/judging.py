@@ -1,8 +1,9 @@
 """nbval compares one submission's chapter with the key: a pytest session in a process of its own.
 
 Only text comes from the student's kernel. What nbval lacks is added here: an exercise that ends
-its kernel, or never ends, costs itself only, because the next one gets a fresh kernel; a flood of
-messages ends; and what each cell printed is written down.
+its kernel, or never ends, costs itself only, because the next one gets a fresh kernel, as long as
+setting it up does not take too much in all; a flood of messages ends; and what each cell printed is
+written down.
 """
 
 import base64
@@ -28,7 +29,7 @@ from nexttoken.classroom import keeper, provisioner
 OUTPUT_LIMIT = 200_000  # characters of an exercise's messages
 KEPT_LIMIT = 20_000  # characters of a cell's printing that are kept
 GRACE = 1.0  # seconds in which an interrupted cell may end by itself
-START_LIMIT = 60.0  # seconds for a kernel to start, and the setup to run
+START_LIMIT = 60.0  # seconds for a kernel to start
 LARGEST_MESSAGE = 4_000_000  # bytes
 _NOT_COMPARED = ("display_data", "execute_result", "update_display_data", "clear_output")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -107,7 +108,6 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
             self.kernel.stop()
         self.timed_out = False
         self.kernel = Kernel(provisioner.NAME, cwd=str(self.path.parent), startup_timeout=START_LIMIT)
-        self.kernel.deadline = time.monotonic() + START_LIMIT
         return self.kernel
 
     def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> Any:
@@ -131,8 +131,9 @@ class GradedNotebook(IPyNbFile):  # type: ignore[misc]
 class Judge:
     """The pytest plugin: fresh kernels where needed, and a record of every cell."""
 
-    def __init__(self, time_limit: float) -> None:
-        self.time_limit = time_limit
+    def __init__(self, time_limit: float, setup_limit: float) -> None:
+        self.time_limit, self.setup_limit = time_limit, setup_limit
+        self.setup_left = setup_limit  # seconds of all setups but the first
         self.cells: list[dict[str, Any]] = []
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> IPyNbFile | None:
@@ -148,15 +149,18 @@ class Judge:
         if book.setup_failed:
             pytest.skip("the setup failed")
         assert book.kernel is not None
+        if not name:
+            book.kernel.deadline = time.monotonic() + self.setup_limit
+            return
         if name == book.exercise:
             if book.kernel.spoilt or book.timed_out:
                 pytest.skip("not run")
             return
         if self._failed(book.exercise) and not (book.kernel.spoilt or book.timed_out):
             book.kernel.spoilt = not self._sings(book)
+        book.exercise = name
         if book.kernel.spoilt or book.timed_out:
             self._set_up_again(book)
-        book.exercise = name
         book.kernel.heard = 0
         book.kernel.deadline = time.monotonic() + self.time_limit
 
@@ -176,9 +180,18 @@ class Judge:
             return False
 
     def _set_up_again(self, book: GradedNotebook) -> None:
+        if self.setup_left <= 0:
+            raise Trouble("too slow", "")
         kernel = book.new_kernel()
         setup = next(cell for cell in book.nb.cells if cell.cell_type == "code")
-        printed_by(kernel, setup.source)
+        began = time.monotonic()
+        kernel.deadline = began + self.setup_left
+        try:
+            printed_by(kernel, setup.source)
+        except Empty:
+            raise Trouble("too slow", "") from None
+        finally:
+            self.setup_left -= time.monotonic() - began
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: IPyNbCell, call: pytest.CallInfo[None]) -> Iterator[None]:
@@ -265,7 +278,7 @@ def judge(request: dict[str, Any], asker: socket.socket) -> None:
         asked = {"limits": request["limits"], "sandbox": request["sandbox"], **laid_out(request, folder)}
         provisioner.provide(asked, folder)
         os.environ["NEXTTOKEN_WARM"] = request["warm"]
-        plugin = Judge(request["time_limit"])
+        plugin = Judge(request["time_limit"], request["setup_limit"])
         run_pytest(folder, request["notebook"], plugin)
         keeper.say(asker, {"cells": plugin.cells})
     finally:
@@ -307,4 +320,4 @@ def rehearse(folder: Path) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
     provisioner.provide({}, folder)
     os.environ["NEXTTOKEN_WARM"] = str(folder / "nobody")
-    run_pytest(folder, json.dumps(book), Judge(1.0))
+    run_pytest(folder, json.dumps(book), Judge(1.0, 1.0))

@@ -28,7 +28,7 @@ from nexttoken.classroom.keeper import Limits
 
 NOBODY = 65534
 EXERCISE_SECONDS = 10.0
-START_SECONDS = 120.0
+SETUP_SECONDS = 60.0  # for the chapter to be imported, the first time; and for all other times together
 
 
 class StationFailed(RuntimeError):
@@ -45,12 +45,13 @@ class Task:
     exercises: int
     exam: bool = False
     time_limit: float = EXERCISE_SECONDS
+    setup_limit: float = SETUP_SECONDS
     limits: Limits = field(default_factory=Limits)
 
     @property
     def wall_limit(self) -> float:
         """Seconds after which something must be wrong with the grader."""
-        return 60 + 2 * self.exercises * (self.time_limit + 2)
+        return 60 + 2 * self.setup_limit + 2 * self.exercises * (self.time_limit + 2)
 
 
 class Station:
@@ -118,6 +119,7 @@ class Station:
             "files": {name: base64.b64encode(content).decode() for name, content in task.files.items()},
             "limits": asdict(task.limits),
             "time_limit": task.time_limit,
+            "setup_limit": task.setup_limit,
             "sandbox": self.sandbox,
         }
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:

@@ -1,0 +1,54 @@
+"""A station and its judges, with chapters of a few lines: what is the student's fault, and what is not."""
+
+from dataclasses import replace
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output, writes
+
+from nexttoken.classroom.station import Station, Task
+
+CHAPTER = "attention"
+CANARY = {"canary": "import torch\nprint(torch.get_default_dtype())", "sings": "torch.float64\n"}
+
+
+@pytest.fixture(scope="module")
+def station(need):
+    need("bubblewrap")
+    with Station() as made:
+        yield made
+
+
+def a_task(text, exercises, **limits):
+    """A chapter of functions that take nothing, of which a right one returns its name."""
+    setup = f"import torch\ntorch.set_default_dtype(torch.float64)\nfrom nexttoken.{CHAPTER} import *"
+    book = new_notebook(metadata={"nexttoken": CANARY}, cells=[new_code_cell(setup, execution_count=1)])
+    for number, name in enumerate(exercises, start=2):
+        output = new_output("stream", name="stdout", text=f"{name}\n")
+        book.cells.append(
+            new_code_cell(
+                f"print({name}())",
+                metadata={"nexttoken": {"exercise": name}},
+                execution_count=number,
+                outputs=[output],
+            )
+        )
+    return Task(CHAPTER, writes(book), {CHAPTER: text.encode()}, len(exercises), **limits)
+
+
+def outcomes(records):
+    """`right`, `wrong`, or the trouble, of each exercise."""
+    return [
+        r["trouble"]["state"] if "trouble" in r else "right" if r["passed"] else "wrong" for r in records[1:]
+    ]
+
+
+def test_all_setups_together_have_a_limit_and_then_the_rest_is_too_slow(station):
+    text = "import os, time\ntime.sleep(1.5)\ndef a(): os._exit(0)\nb = c = d = a"
+    task = a_task(text, ["a", "b", "c", "d"], setup_limit=2.0)
+    assert outcomes(station.grade(task)) == ["crashed", "crashed", "too slow", "too slow"]
+
+
+def test_a_judge_gets_the_time_that_it_may_need():
+    task = a_task("", ["a", "b"], time_limit=10.0, setup_limit=60.0)
+    assert task.wall_limit > 2 * task.setup_limit + 2 * task.exercises * task.time_limit
+    assert replace(task, setup_limit=70.0).wall_limit == task.wall_limit + 20
