@@ -1,11 +1,13 @@
 """A station and its judges, with chapters of a few lines: what is the student's fault, and what is not."""
 
+import socket
+import threading
 from dataclasses import replace
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output, writes
 
-from nexttoken.classroom.station import Station, Task
+from nexttoken.classroom.station import Station, StationFailed, Task
 
 CHAPTER = "attention"
 CANARY = {"canary": "import torch\nprint(torch.get_default_dtype())", "sings": "torch.float64\n"}
@@ -52,3 +54,28 @@ def test_a_judge_gets_the_time_that_it_may_need():
     task = a_task("", ["a", "b"], time_limit=10.0, setup_limit=60.0)
     assert task.wall_limit > 2 * task.setup_limit + 2 * task.exercises * task.time_limit
     assert replace(task, setup_limit=70.0).wall_limit == task.wall_limit + 20
+
+
+@pytest.mark.parametrize("said", [b"", b'{"pid"'], ids=["nothing", "half a word"])
+def test_a_judge_that_breaks_off_is_the_stations_failure(station, tmp_path, monkeypatch, said):
+    def answer():
+        with door.accept()[0] as asker:
+            if said:
+                asker.makefile("rb").readline()
+                asker.sendall(said)  # otherwise what was asked stays unread: the connection is reset
+
+    monkeypatch.setattr(station, "address", tmp_path / "door")
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "door"))
+        door.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(StationFailed):
+            station.grade(a_task("", ["a"]))
+        thread.join()
+
+
+def test_a_warm_process_that_is_gone_is_the_stations_failure(station, tmp_path, monkeypatch):
+    monkeypatch.setattr(station, "address", tmp_path / "nobody")
+    with pytest.raises(StationFailed, match="FileNotFoundError"):
+        station.grade(a_task("", ["a"]))

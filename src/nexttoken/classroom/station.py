@@ -122,12 +122,17 @@ class Station:
             "setup_limit": task.setup_limit,
             "sandbox": self.sandbox,
         }
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(task.wall_limit)
-            line.connect(str(self.address))
-            line.sendall(json.dumps(request).encode() + b"\n")
-            with line.makefile("rb") as answers:
-                return self._heard(answers, task)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+                line.settimeout(task.wall_limit)
+                line.connect(str(self.address))
+                line.sendall(json.dumps(request).encode() + b"\n")
+                with line.makefile("rb") as answers:
+                    return self._heard(answers, task)
+        except TimeoutError:
+            raise StationFailed(f"the judge said nothing for {task.wall_limit:g} seconds") from None
+        except (OSError, ValueError) as error:  # the warm process is gone, or a judge in the middle of a word
+            raise StationFailed(f"the judge cannot be reached, or understood: {error!r}") from error
 
     def _heard(self, answers: Any, task: Task) -> list[dict[str, Any]]:
         judge = 0
@@ -141,8 +146,6 @@ class Station:
                 else:
                     raise StationFailed(answer["error"])
             raise StationFailed("the judge ended without a word")
-        except TimeoutError:
-            raise StationFailed(f"the judge said nothing for {task.wall_limit:g} seconds") from None
         finally:
             self._judges.discard(judge)
             if judge:
