@@ -102,11 +102,11 @@ def jobs_of(group: Class, keys: dict[str, Key], exam: bool, time_limit: float) -
             if chapter not in submission.files:
                 continue
             files = submission.files if exam else {chapter: submission.files[chapter]}
-            task = station.Task(
-                chapter, key.notebook, files, len(course.exercises(chapter)), exam, time_limit
-            )
+            exercises = course.exercises(chapter)
+            task = station.Task(chapter, key.notebook, files, len(exercises), exam, time_limit)
             parts = [part for name in sorted(files) for part in (name, files[name])]
-            same = (nexttoken.__version__, str(exam), str(time_limit), key.fingerprint)
+            worth = [f"{e.name} {e.points} {e.minutes}" for e in exercises]  # stands in each verdict
+            same = (nexttoken.__version__, str(exam), str(time_limit), key.fingerprint, *worth)
             found.append(Job(student, task, key, fingerprint(*same, *parts)))
     return found
 

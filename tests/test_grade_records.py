@@ -1,0 +1,32 @@
+"""What is kept of a run, and the points that come of it."""
+
+import pytest
+from classes import answers
+
+from nexttoken import course
+from nexttoken.classroom import running
+from nexttoken.classroom.answer_key import Key
+from nexttoken.classroom.intake import Submission
+from nexttoken.classroom.roster import class_of
+
+CHAPTER = "attention"
+
+
+def fingerprint(text):
+    """Of the result for one student who handed this in, as the course is now."""
+    group = class_of([Submission("u1", files={CHAPTER: text.encode()})], None)
+    (job,) = running.jobs_of(group, {CHAPTER: Key(CHAPTER, "{}", ())}, exam=False, time_limit=1.0)
+    return job.fingerprint
+
+
+@pytest.mark.parametrize(("setting", "other"), [("points=1", "points=2"), ("minutes=5", "minutes=7")])
+def test_what_was_worth_something_else_is_graded_again(tmp_path, monkeypatch, setting, other):
+    handed_in = answers()
+    before = fingerprint(handed_in)
+    file = tmp_path / f"{CHAPTER}.py"
+    text = course.source_file(CHAPTER).read_text(encoding="utf-8")
+    file.write_text(text.replace(setting, other, 1), encoding="utf-8")
+    assert before == fingerprint(handed_in)
+    real = course.source_file
+    monkeypatch.setattr(course, "source_file", lambda chapter: file if chapter == CHAPTER else real(chapter))
+    assert before != fingerprint(handed_in)
