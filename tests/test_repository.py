@@ -58,6 +58,12 @@ def test_imports_run_one_way(file: Path) -> None:
             assert layer(other) < layer(own), f"{own} imports {other}"
 
 
+@pytest.mark.parametrize(("text", "where"), [("One mistake of several", "grading/verdict.py")])
+def test_what_several_files_go_by_is_written_in_one(text: str, where: str) -> None:
+    found = [f.relative_to(PACKAGE).as_posix() for f in PACKAGE.rglob("*.py") if text in f.read_text("utf-8")]
+    assert found == [where]
+
+
 def test_readme_has_a_row_for_every_chapter_and_names_only_files_that_exist(root: Path) -> None:
     readme = (root / "README.md").read_text(encoding="utf-8")
     rows = re.findall(

@@ -9,7 +9,7 @@ from trees import copy_of_course, misconception_bodies, reference_body, words
 
 from nexttoken import course
 from nexttoken import exercise as exercises
-from nexttoken.grading.mutants import sentence
+from nexttoken.grading.judge import sentence
 from nexttoken.grading.reviewing import review, show_review
 from nexttoken.grading.verdict import State
 from nexttoken.lab.assistants import ANSWERS

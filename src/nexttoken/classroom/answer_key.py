@@ -113,8 +113,7 @@ def make_key(chapter: str, secret: str) -> Key:
     otherwise, or a known mistake goes through.
     """
     # Here, because whoever only reads keys can do without torch.
-    from nexttoken.grading.judge import import_chapter, misconceptions
-    from nexttoken.grading.mutants import sentence
+    from nexttoken.grading.judge import import_chapter, misconceptions, sentence
     from nexttoken.lab import show
 
     import_chapter(chapter)

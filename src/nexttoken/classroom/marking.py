@@ -11,7 +11,7 @@ from typing import Any
 
 from nexttoken import course
 from nexttoken.classroom.answer_key import Key, Mistake, Printed
-from nexttoken.grading.verdict import State, Verdict
+from nexttoken.grading.verdict import ONE_OF_SEVERAL, State, Verdict
 
 SHOWN_LINES = 14  # of what a cell printed
 LINE_LIMIT = 160  # characters of a line that are shown
@@ -132,7 +132,7 @@ def mistake_made(mistakes: Sequence[Mistake], exercise: str, own: list[Record], 
         same = sum(yours == theirs != good for yours, theirs, good in trios)
         if either and same > share * either:
             share = same / either
-            best = mistake.sentence if share == 1 else f"One mistake of several, perhaps: {mistake.sentence}"
+            best = mistake.sentence if share == 1 else ONE_OF_SEVERAL + mistake.sentence
     return best if share >= 0.5 else ""
 
 

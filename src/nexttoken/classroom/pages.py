@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from nexttoken.classroom.marks import Mark, Sheet, plain
 from nexttoken.classroom.roster import Class
-from nexttoken.grading.verdict import State
+from nexttoken.grading.verdict import ONE_OF_SEVERAL, State
 
 MOST_COMMON = 12
 _STYLE = Markup("""
@@ -197,9 +197,7 @@ def _passed_table(graded: Sequence[Sheet]) -> Markup:
 
 def _mistakes(graded: Sequence[Sheet]) -> Markup:
     marks = [mark.verdict for sheet in graded for mark in sheet.marks if mark.verdict.misconception]
-    counted = Counter(
-        (v.exercise, v.misconception.removeprefix("One mistake of several, perhaps: ")) for v in marks
-    )
+    counted = Counter((v.exercise, v.misconception.removeprefix(ONE_OF_SEVERAL)) for v in marks)
     if not counted:
         return Markup("<p>None that the course knows.</p>")
     item = Markup("<li><strong>{}</strong> in <code>{}</code>: {}</li>")

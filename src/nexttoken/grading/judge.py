@@ -24,7 +24,7 @@ from nexttoken import course
 from nexttoken import exercise as exercises
 from nexttoken.grading import notebook
 from nexttoken.grading.outcome import Call, Outcome, alike, copied, difference, outcome, raised
-from nexttoken.grading.verdict import State, Verdict
+from nexttoken.grading.verdict import ONE_OF_SEVERAL, State, Verdict
 from nexttoken.lab import show
 
 OUTPUT_LIMIT = 20_000  # characters of printing that are read; the rest is dropped
@@ -199,8 +199,7 @@ def _misconception(
         same = [t for t, o in zip(trials, outcomes, strict=True) if t in wrong and alike(o, t.got)]
         if len(same) > share * either:
             share = len(same) / either
-            sentence = " ".join((wrong_answer.__doc__ or "").split())
-            best = sentence if share == 1 else f"One mistake of several, perhaps: {sentence}", same
+            best = ("" if share == 1 else ONE_OF_SEVERAL) + sentence(wrong_answer), same
     return best if share >= 0.5 else ("", [])
 
 
@@ -212,6 +211,11 @@ def misconceptions(name: str) -> list[Callable[..., Any]]:
         return []
     module = exercises.load_file(file, f"nexttoken_misconceptions.{chapter}")
     return [value for key, value in vars(module).items() if key.startswith(f"{function}__")]
+
+
+def sentence(misconception: Callable[..., Any]) -> str:
+    """What the author of this wrong answer is told: its docstring on one line."""
+    return " ".join((misconception.__doc__ or "").split())
 
 
 def run_cell(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from nexttoken import course
 from nexttoken import exercise as exercises
-from nexttoken.grading.judge import judge_function, misconceptions
+from nexttoken.grading.judge import judge_function, misconceptions, sentence
 from nexttoken.grading.verdict import State, Verdict
 
 
@@ -32,11 +32,6 @@ class Mutant:
     def caught(self, verdict: Verdict) -> bool:
         """Whether the verdict is the one that this answer deserves."""
         return verdict.state is self.state and verdict.misconception == self.sentence
-
-
-def sentence(misconception: Callable[..., Any]) -> str:
-    """What the author of this wrong answer is told: its docstring on one line."""
-    return " ".join((misconception.__doc__ or "").split())
 
 
 def mutants(chapter: str) -> Iterator[Mutant]:

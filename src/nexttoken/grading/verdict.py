@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from nexttoken import course
 
+ONE_OF_SEVERAL = "One mistake of several, perhaps: "  # before the sentence of one that explains only a part
+
 
 class State(StrEnum):
     """How it stands with an exercise."""
