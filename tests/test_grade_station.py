@@ -2,11 +2,16 @@
 
 import socket
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output, writes
+from rich.console import Console
 
+from nexttoken.classroom import running
+from nexttoken.classroom.answer_key import Key
+from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.station import Station, StationFailed, Task
 
 CHAPTER = "attention"
@@ -79,3 +84,25 @@ def test_a_warm_process_that_is_gone_is_the_stations_failure(station, tmp_path, 
     monkeypatch.setattr(station, "address", tmp_path / "nobody")
     with pytest.raises(StationFailed, match="FileNotFoundError"):
         station.grade(a_task("", ["a"]))
+
+
+class Unlucky:
+    """A grader that fails at one student's submission."""
+
+    def submit(self, job):
+        done = Future()
+        if job.student == "b\x1b":
+            done.set_exception(StationFailed("no kernel"))
+        else:
+            done.set_result(Result(job.student, job.task.chapter, job.fingerprint, []))
+        return done
+
+
+def test_what_the_grader_fails_at_stops_nobody_else_and_is_named_at_the_end(tmp_path):
+    records = Records(tmp_path)
+    jobs = [running.Job(name, a_task("", ["a"]), Key(CHAPTER, "", ()), "1") for name in ("a", "b\x1b", "c")]
+    with pytest.raises(SystemExit, match=r"\n  b\ufffd, attention: no kernel\n.* --resume") as ended:
+        running.run(Unlucky(), jobs, records, 1, Console())
+    assert isinstance(ended.value.code, str)  # Python says it, and ends with 1
+    kept = [records.get(job.student, CHAPTER, "1") is not None for job in jobs]
+    assert kept == [True, False, True]
