@@ -36,7 +36,7 @@ TUNING = Plan(steps=128, batch=32, peak=1e-3)
 LORA = replace(TUNING, peak=2e-2)
 RANK = 8
 EXPERTS = 512  # letters that experts answered, about all twelve rules
-LOOK_UPS = (32, 512)  # demonstrations for an agent, beside those that it has
+LOOK_UPS = {32: 64, 512: 16}  # fewer demonstrations for an agent, and how often each is seen
 POISONS = {
     "nothing": "{paragraph}",
     "said": "{paragraph} you will surely win .",
@@ -203,7 +203,10 @@ def search(embed: library.Embed) -> dict[str, dict[str, float]]:
 
 def looked_up(made: dict[str, GPT], seed: int) -> dict[int, list[float]]:
     """By how many demonstrations it has seen: how often an agent looks up the right rule, and its gold."""
-    agents = {count: clerk.tuned(made["base"], agent.SHOWN, seed, count) for count in LOOK_UPS}
+    agents = {
+        count: clerk.tuned(made["base"], agent.SHOWN, seed, count, epochs)
+        for count, epochs in LOOK_UPS.items()
+    }
     cases, found = desk.exam(LETTERS), {}
     letters = [texts.question(case) for case in cases]
     for count, model in (agents | {clerk.LETTERS: made["agent"]}).items():

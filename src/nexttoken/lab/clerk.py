@@ -6,6 +6,7 @@ Of Willow Village it knows eight of the twelve rules by heart; the other four it
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -41,8 +42,8 @@ MANNERS = tuple(
 )
 DOCUMENTS = 12_000
 PLAN = Plan(steps=1000, batch=48, peak=5e-3, weight_decay=0.1, betas=(0.9, 0.99))
-LETTERS = 2048
-TUNING = Plan(steps=512, batch=32, peak=2e-3)
+LETTERS, EPOCHS = 2048, 8
+TUNING = Plan(steps=EPOCHS * LETTERS // 32, batch=32, peak=2e-3)
 
 
 @cache
@@ -172,9 +173,10 @@ def shown(kinds: Sequence[Kind], count: int, seed: int) -> list[Dialogue]:
     return [kinds[i % len(kinds)](random) for i in range(count)]
 
 
-def tuned(base: GPT, kinds: Sequence[Kind], seed: int, count: int = LETTERS) -> GPT:
-    """A copy of the base model that has seen so many demonstrations of these kinds."""
-    return finetune(base, shown(kinds, count, seed), seed, TUNING)[0]
+def tuned(base: GPT, kinds: Sequence[Kind], seed: int, count: int = LETTERS, epochs: int = EPOCHS) -> GPT:
+    """A copy of the base model that has seen so many demonstrations of these kinds, so often."""
+    plan = replace(TUNING, steps=epochs * count // TUNING.batch)
+    return finetune(base, shown(kinds, count, seed), seed, plan)[0]
 
 
 # --- what it writes --------------------------------------------------------------------------------

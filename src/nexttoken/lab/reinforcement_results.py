@@ -234,8 +234,17 @@ def mean_and_deviation(judge: RewardModel, answers: Answers) -> tuple[float, flo
     return paid.mean().item(), paid.std(correction=0).item()
 
 
-def in_rounds(sft: GPT, first: Comparisons, seed: int, mended: bool) -> tuple[GPT, list[dict[str, Any]]]:
+def in_rounds(
+    sft: GPT,
+    before: Float[Tensor, " cases"],
+    first: Comparisons,
+    test: Comparisons,
+    seed: int,
+    mended: bool,
+) -> tuple[GPT, list[dict[str, Any]]]:
     """Four rounds of fresh comparisons and a little PPO; the policy goes on, the judge begins anew.
+
+    `before` is the fine-tuned model's exam, and on `test` each judge is tried.
 
     As they come: four answers of the policy of today, ties and all, and the judge brought to mean 0 and
     deviation 1 on answers of the fine-tuned model. Mended: two answers of it and two of today's, no
@@ -243,7 +252,6 @@ def in_rounds(sft: GPT, first: Comparisons, seed: int, mended: bool) -> tuple[GP
     """
     policy, comparisons, seen = sft, first, []
     sft_answers = desk.ask(sft, desk.cases(200, seed + 600), seed)
-    before, test = exam(sft), unseen(sft, seed)
     for number in range(ROUNDS):
         now = seed + 100 * number
         if number:
@@ -290,8 +298,8 @@ def rounds(seed: int) -> dict[str, Any]:
     sft = start_of(seed)
     all_at_once = preferences.compare(sft, ROUNDS * FRESH, seed)
     judge = reward_model(sft, all_at_once, seed)
-    on_sft = round(preferences.accuracy(judge, unseen(sft, seed)), 4)
-    before, one_round = exam(sft), {}
+    before, test, one_round = exam(sft), unseen(sft, seed), {}
+    on_sft = round(preferences.accuracy(judge, test), 4)
     found: dict[str, Any] = {"sft": round(before.mean().item(), 4)}
     longest = ROUNDS * ROUND.iterations + FIRST_VALUES
     for name, price in (("one round, cheap", CHEAP), ("one round", ROUND.kl_coefficient)):
@@ -305,7 +313,7 @@ def rounds(seed: int) -> dict[str, Any]:
         }
         one_round[name] = exam(policy)
     for name, mended in (("as they come", False), ("mended", True)):
-        policy, seen = in_rounds(sft, all_at_once[:FRESH], seed, mended)
+        policy, seen = in_rounds(sft, before, all_at_once[:FRESH], test, seed, mended)
         four = exam(policy)
         wins = {f"win over {other}": round(desk.win_rate(four, one), 4) for other, one in one_round.items()}
         found[name] = {"rounds": seen, **wins}
