@@ -137,10 +137,14 @@ def test_the_site_comes_along_without_the_references(site, tmp_path):
     assert "the answer to" in (folder / "site" / "book" / "autoregression.html").read_text(encoding="utf-8")
 
 
-def test_a_site_of_which_that_is_not_sure_is_refused(site, tmp_path):
+@pytest.mark.parametrize("name", ["week3", "week3.zip"])
+def test_a_site_of_which_that_is_not_sure_is_refused_and_nothing_is_left(site, tmp_path, name):
     (site / "book" / "attention.html").write_text("<p>the answer, in other clothes</p>")
-    with pytest.raises(ValueError, match="cannot be made sure"):
-        made(tmp_path / "out", ("attention",), site)
+    folder = tmp_path / "hand-outs"
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cannot be made sure"):
+            made(folder / name, ("attention",), site)
+        assert list(folder.iterdir()) == []
 
 
 def test_the_built_site_can_be_handed_out(built_site, tmp_path):

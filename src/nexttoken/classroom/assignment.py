@@ -58,25 +58,23 @@ def make(out: Path, chapters: Sequence[str], title: str, site: Path | None) -> P
 
     Raises
     ------
-    FileExistsError
-        If there is something already.
     ValueError
-        If an answer would be in it.
+        If there is something already, or an answer would be in it. Then nothing is written.
     """
     if out.exists():
         raise ValueError(f"There is {out} already.")
-    if out.suffix == ".zip":
-        with tempfile.TemporaryDirectory() as folder:
-            made = _lay_out(Path(folder) / out.stem, chapters, title, site)
-            out.parent.mkdir(parents=True, exist_ok=True)
-            shutil.make_archive(str(out.with_suffix("")), "zip", folder, made.name)
-        return out
-    return _lay_out(out, chapters, title, site)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".hand-out-", dir=out.parent) as folder:
+        made = _lay_out(Path(folder) / out.stem, chapters, title, site)
+        if out.suffix == ".zip":
+            made = Path(shutil.make_archive(str(made), "zip", folder, made.name))
+        made.rename(out)
+    return out
 
 
 def _lay_out(folder: Path, chapters: Sequence[str], title: str, site: Path | None) -> Path:
     root = course.root()
-    folder.mkdir(parents=True)
+    folder.mkdir()
     for name in _FILES:
         source = root / name
         if source.is_dir():
