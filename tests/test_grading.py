@@ -675,7 +675,7 @@ def test_a_cell_stops_an_endless_loop(yours, capsys, monkeypatch):
             with contextlib.suppress(Exception):
                 sum(range(1000))
 
-    monkeypatch.setattr("nexttoken.grading.in_notebook.TIME_LIMIT", 0.5)
+    monkeypatch.setattr("nexttoken.course.TIME_LIMIT", 0.5)
     yours(perplexity=endless)
     before = signal.getsignal(signal.SIGALRM)
     check("autoregression.perplexity")

@@ -58,10 +58,16 @@ def test_imports_run_one_way(file: Path) -> None:
             assert layer(other) < layer(own), f"{own} imports {other}"
 
 
-@pytest.mark.parametrize(("text", "where"), [("One mistake of several", "grading/verdict.py")])
-def test_what_several_files_go_by_is_written_in_one(text: str, where: str) -> None:
-    found = [f.relative_to(PACKAGE).as_posix() for f in PACKAGE.rglob("*.py") if text in f.read_text("utf-8")]
-    assert found == [where]
+@pytest.mark.parametrize(
+    ("pattern", "where"),
+    [
+        ("One mistake of several", "grading/verdict.py"),
+        (r"(?i)(time_?limit|exercise_seconds)\b.*= 10", "course.py"),
+    ],
+)
+def test_what_several_files_go_by_is_written_in_one(pattern: str, where: str) -> None:
+    files = [file for file in PACKAGE.rglob("*.py") if re.search(pattern, file.read_text("utf-8"))]
+    assert [file.relative_to(PACKAGE).as_posix() for file in files] == [where]
 
 
 def test_readme_has_a_row_for_every_chapter_and_names_only_files_that_exist(root: Path) -> None:

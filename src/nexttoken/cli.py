@@ -40,7 +40,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command()
-def check(name: Name = None, as_json: Json = False, time_limit: TimeLimit = 10.0) -> None:
+def check(name: Name = None, as_json: Json = False, time_limit: TimeLimit = course.TIME_LIMIT) -> None:
     """Run the graded cells against your functions, and say what is wrong and why."""
     from nexttoken.grading import report
     from nexttoken.grading.processes import judge_apart
@@ -59,7 +59,7 @@ def check(name: Name = None, as_json: Json = False, time_limit: TimeLimit = 10.0
 
 
 @app.command()
-def status(as_json: Json = False, time_limit: TimeLimit = 10.0) -> None:
+def status(as_json: Json = False, time_limit: TimeLimit = course.TIME_LIMIT) -> None:
     """Show how far you are: points and what is left, chapter by chapter."""
     from nexttoken.grading import report
     from nexttoken.grading.processes import judge_apart
@@ -79,7 +79,7 @@ def _print_json(verdicts: "list[Verdict]") -> None:
 
 
 @app.command()
-def watch(name: Name = None, time_limit: TimeLimit = 10.0) -> None:
+def watch(name: Name = None, time_limit: TimeLimit = course.TIME_LIMIT) -> None:
     """Check again each time you save. Ctrl-C ends it."""
     from nexttoken.grading.watching import watch_files
 
@@ -97,7 +97,7 @@ def review(
         ),
     ],
     as_json: Json = False,
-    time_limit: TimeLimit = 10.0,
+    time_limit: TimeLimit = course.TIME_LIMIT,
 ) -> None:
     """Let the checks judge code that somebody else wrote, an assistant for example. It is run, in no sandbox."""
     from nexttoken.grading import report, reviewing
@@ -200,7 +200,7 @@ def grade(
         bool, typer.Option("--no-sandbox", help="Let the code do on this machine whatever it likes.")
     ] = False,
     scheduler: Annotated[str, typer.Option(help="The address of a Dask scheduler.")] = "",
-    time_limit: TimeLimit = 10.0,
+    time_limit: TimeLimit = course.TIME_LIMIT,
 ) -> None:
     """Grade a class: every submission in a sandbox, with a secret seed. For teachers, on Linux."""
     from nexttoken.classroom import grading, running

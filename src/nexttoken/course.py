@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 STUB = "raise NotImplementedError"
+TIME_LIMIT = 10.0  # seconds that an exercise may take, unless somebody says otherwise
 
 _HEADER = re.compile(r"^@exercise\((?P<settings>.*?)\)\s*^def (?P<function>\w+)\(", re.DOTALL | re.MULTILINE)
 

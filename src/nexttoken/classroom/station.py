@@ -27,7 +27,7 @@ from nexttoken.classroom import box
 from nexttoken.classroom.keeper import Limits
 
 NOBODY = 65534
-EXERCISE_SECONDS = 10.0
+EXERCISE_SECONDS = course.TIME_LIMIT
 SETUP_SECONDS = 60.0  # for the chapter to be imported, the first time; and for all other times together
 
 

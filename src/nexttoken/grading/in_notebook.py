@@ -13,7 +13,6 @@ from rich.text import Text
 from nexttoken import course
 from nexttoken.grading import report
 from nexttoken.grading.judge import judge
-from nexttoken.grading.processes import TIME_LIMIT
 from nexttoken.grading.verdict import State, Verdict
 
 WIDTH = 100  # columns: no command in a hint is broken
@@ -28,10 +27,10 @@ def check_here(name: str) -> None:
         )
         return
     try:
-        with _time_limit(TIME_LIMIT):
+        with _time_limit(course.TIME_LIMIT):
             verdict = judge(found.name)
     except _TooSlow:
-        message = f"stopped after {TIME_LIMIT:g} seconds: is there a loop that never ends?"
+        message = f"stopped after {course.TIME_LIMIT:g} seconds: is there a loop that never ends?"
         verdict = Verdict.of(found, State.TIMEOUT, message)
     show_verdict(verdict)
 

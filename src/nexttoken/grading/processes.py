@@ -25,7 +25,6 @@ from nexttoken import course
 from nexttoken.grading.judge import judge
 from nexttoken.grading.verdict import State, Verdict
 
-TIME_LIMIT = 10.0  # seconds an exercise
 Judge = Callable[[str], Verdict]  # of the exercise of that name
 
 
@@ -41,7 +40,7 @@ class _Running:
 
 
 def judge_apart(
-    chosen: list[course.Exercise], time_limit: float = TIME_LIMIT, judging: Judge = judge
+    chosen: list[course.Exercise], time_limit: float = course.TIME_LIMIT, judging: Judge = judge
 ) -> Iterator[Verdict]:
     """Judge exercises in forked processes, as many at once as there are cores; in the given order."""
     if "fork" not in multiprocessing.get_all_start_methods():

@@ -21,7 +21,7 @@ from nexttoken import course
 from nexttoken import exercise as exercises
 from nexttoken.grading.in_notebook import show_verdict
 from nexttoken.grading.judge import REVIEWED, CappedText, import_chapter, judge_function, where_it_broke
-from nexttoken.grading.processes import TIME_LIMIT, judge_apart
+from nexttoken.grading.processes import judge_apart
 from nexttoken.grading.verdict import State, Verdict
 
 PAGE_WIDTH = 76  # columns that a page of the book shows beside its menus
@@ -32,7 +32,7 @@ class _Unusable(Exception):
     """The text gives no function that could be judged; the message says why."""
 
 
-def review(name: str, code: str, time_limit: float = TIME_LIMIT) -> Verdict:
+def review(name: str, code: str, time_limit: float = course.TIME_LIMIT) -> Verdict:
     """The verdict on `code` as an answer to the exercise `name`.
 
     The code may import what it likes, and knows what the chapter's file knows. If it is a whole message
@@ -48,7 +48,7 @@ def review(name: str, code: str, time_limit: float = TIME_LIMIT) -> Verdict:
     return dataclasses.replace(verdict, where="the answer under review")
 
 
-def show_review(name: str, code: str, time_limit: float = TIME_LIMIT) -> None:
+def show_review(name: str, code: str, time_limit: float = course.TIME_LIMIT) -> None:
     """In a notebook: the verdict on `code`, and which misconception it holds."""
     show_verdict(review(name, code, time_limit), PAGE_WIDTH)
 
