@@ -7,7 +7,11 @@ import sys
 
 import pytest
 from classes import Classroom, answers, environment
-from trees import ROOT
+from trees import ROOT, words
+
+from nexttoken import course
+from nexttoken.classroom.box import SCRATCH_MB
+from nexttoken.classroom.keeper import Limits
 
 PAGE = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -56,3 +60,13 @@ def test_every_option_that_the_page_names_exists():
         for option in set(re.findall(r"--[a-z-]+", "\n".join(lines))):
             assert option in said, option
     assert len(COMMANDS) >= 3
+
+
+def test_the_limits_of_the_box_are_those_that_the_page_names():
+    memory_gb = Limits().memory_mb / 1000
+    said = (
+        f"a /tmp of {SCRATCH_MB} MB of its own, {memory_gb:g} GB of memory in all, "
+        f"{Limits().processes} processes or threads, ten seconds an exercise (`--time-limit`)"
+    )
+    assert said in words(PAGE)
+    assert course.TIME_LIMIT == 10
