@@ -21,7 +21,7 @@ learn: .venv/.learn  ## Set up what a learner needs: torch, Jupyter and the chec
 	@echo "Ready: $$(du -sm .venv | cut -f1) MB in .venv. Next: make lab, or $(BIN)/nexttoken watch"
 
 lab: .venv/.learn  ## Open JupyterLab on the exercises
-	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" exercises/autoregression.ipynb
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" $(firstword $(wildcard exercises/autoregression.ipynb exercises/*.ipynb))
 
 applications: .venv/.applications  ## Install the vector database and the frameworks of chapter applications
 	@echo "Ready: $$(du -sm .venv | cut -f1) MB in .venv. The pages and notebooks use them from now on."

@@ -69,6 +69,15 @@ def test_only_the_chosen_chapters_have_exercises(hand_out):
     assert {file.stem for file in (hand_out / "exercises").glob("*.ipynb")} == set(CHAPTERS)
 
 
+def test_the_lab_opens_on_a_notebook_that_is_there(hand_out):
+    said = subprocess.run(
+        ["make", "-n", "lab"], cwd=hand_out, capture_output=True, text=True, check=True
+    ).stdout
+    named = re.findall(r"exercises/\S+", said)
+    assert named
+    assert [name for name in named if not (hand_out / name).is_file()] == []
+
+
 def test_every_link_of_its_first_page_leads_somewhere(hand_out):
     readme = (hand_out / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# Week 3\n")
