@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from concurrent.futures import Future
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from nexttoken.classroom import running
 from nexttoken.classroom.answer_key import Key
+from nexttoken.classroom.keeper import Limits
 from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.station import Station, StationFailed, Task
 
@@ -106,3 +108,25 @@ def test_what_the_grader_fails_at_stops_nobody_else_and_is_named_at_the_end(tmp_
     assert isinstance(ended.value.code, str)  # Python says it, and ends with 1
     kept = [records.get(job.student, CHAPTER, "1") is not None for job in jobs]
     assert kept == [True, False, True]
+
+
+def test_a_kernel_that_does_not_start_is_nobodys_fault(station):
+    with pytest.raises(StationFailed, match="no kernel could be started"):
+        station.grade(a_task("def a(): return 'a'", ["a"], limits=Limits(address_mb=1)))
+
+
+def test_nor_is_a_fresh_one_that_does_not_start(station):
+    task = a_task("def a():\n    while True: pass\ndef b(): return 'b'", ["a", "b"], time_limit=4.0)
+    started, away = "task-*/kernel-*/connection.json", station.address.with_name("away")
+    before = set(station.folder.glob(started))
+    with ThreadPoolExecutor(1) as pool:
+        graded = pool.submit(station.grade, task)
+        while set(station.folder.glob(started)) <= before:
+            time.sleep(0.02)
+        time.sleep(1)  # the first kernel runs
+        station.address.rename(away)
+        try:
+            with pytest.raises(StationFailed, match="no kernel could be started"):
+                graded.result()
+        finally:
+            away.rename(station.address)

@@ -135,6 +135,7 @@ class Judge:
         self.time_limit, self.setup_limit = time_limit, setup_limit
         self.setup_left = setup_limit  # seconds of all setups but the first
         self.cells: list[dict[str, Any]] = []
+        self.no_kernel = ""  # why none could be started; no student's code has run in it by then
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> IPyNbFile | None:
         if file_path.suffix == ".ipynb":
@@ -146,6 +147,8 @@ class Judge:
         """Before a cell runs: is there a kernel for it, and how long may it take?"""
         book: GradedNotebook = item.parent
         name = exercise_of(item)
+        if self.no_kernel:
+            pytest.skip("the grader failed")
         if book.setup_failed:
             pytest.skip("the setup failed")
         assert book.kernel is not None
@@ -182,7 +185,11 @@ class Judge:
     def _set_up_again(self, book: GradedNotebook) -> None:
         if self.setup_left <= 0:
             raise Trouble("too slow", "")
-        kernel = book.new_kernel()
+        try:
+            kernel = book.new_kernel()
+        except Exception as error:
+            self.no_kernel = repr(error)
+            raise
         setup = next(cell for cell in book.nb.cells if cell.cell_type == "code")
         began = time.monotonic()
         kernel.deadline = began + self.setup_left
@@ -196,8 +203,11 @@ class Judge:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: IPyNbCell, call: pytest.CallInfo[None]) -> Iterator[None]:
         report = yield
-        if call.when == "call" or (call.when == "setup" and call.excinfo):
-            self.write_down(item, call.excinfo.value if call.excinfo else None)
+        problem = call.excinfo.value if call.excinfo else None
+        if call.when == "setup" and problem is not None:
+            self.no_kernel = self.no_kernel or repr(problem)
+        elif call.when == "call":
+            self.write_down(item, problem)
         return report
 
     def write_down(self, item: IPyNbCell, problem: BaseException | None) -> None:
@@ -280,7 +290,10 @@ def judge(request: dict[str, Any], asker: socket.socket) -> None:
         os.environ["NEXTTOKEN_WARM"] = request["warm"]
         plugin = Judge(request["time_limit"], request["setup_limit"])
         run_pytest(folder, request["notebook"], plugin)
-        keeper.say(asker, {"cells": plugin.cells})
+        if plugin.no_kernel:
+            keeper.say(asker, {"error": f"no kernel could be started: {plugin.no_kernel:.500}"})
+        else:
+            keeper.say(asker, {"cells": plugin.cells})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
