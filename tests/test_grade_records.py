@@ -7,6 +7,7 @@ from nexttoken import course
 from nexttoken.classroom import running
 from nexttoken.classroom.answer_key import Key
 from nexttoken.classroom.intake import Submission
+from nexttoken.classroom.records import Records
 from nexttoken.classroom.roster import class_of
 
 CHAPTER = "attention"
@@ -30,3 +31,23 @@ def test_what_was_worth_something_else_is_graded_again(tmp_path, monkeypatch, se
     real = course.source_file
     monkeypatch.setattr(course, "source_file", lambda chapter: file if chapter == CHAPTER else real(chapter))
     assert before != fingerprint(handed_in)
+
+
+def test_a_secret_is_drawn_once_and_read_from_then_on(tmp_path):
+    records, file = Records(tmp_path / "grades"), tmp_path / "seed"
+    secret = records.secret(file, fresh=True)
+    assert len(secret) == 32
+    assert records.secret(file, fresh=True) == records.secret(file, fresh=False) == secret
+    own = records.secret(None, fresh=False)
+    assert records.secret(None, fresh=False) == own != records.secret(None, fresh=True)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "1234\n", " " * 40])
+@pytest.mark.parametrize("named", [True, False], ids=["named", "kept"])
+def test_a_secret_that_can_be_guessed_is_refused(tmp_path, text, named):
+    file = tmp_path / "seed" if named else tmp_path / "kept" / "secret"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    with pytest.raises(ValueError, match="holds no secret: delete it"):
+        Records(tmp_path).secret(file if named else None, fresh=False)
+    assert file.read_text() == text

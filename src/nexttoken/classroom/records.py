@@ -17,6 +17,8 @@ from typing import Any
 
 from nexttoken.grading.verdict import Verdict
 
+SECRET_LENGTH = 16  # characters, at least
+
 
 @dataclass
 class Result:
@@ -69,10 +71,18 @@ class Records:
         """What the seeds are drawn from: of the file named, or of the last run, or new.
 
         A file that does not exist yet is written, so that another run can use the same.
+
+        Raises
+        ------
+        ValueError
+            If the file holds what anybody could guess: nothing, or a few characters.
         """
         file = seed_file or self.out / "kept" / "secret"
         if file.is_file() and (seed_file is not None or not fresh):
-            return file.read_text(encoding="utf-8").strip()
+            secret = file.read_text(encoding="utf-8").strip()
+            if len(secret) < SECRET_LENGTH:
+                raise ValueError(f"{file} holds no secret: delete it, and a new one is drawn.")
+            return secret
         secret = secrets.token_hex(16)
         write(file, secret + "\n", mode=0o600)
         return secret
