@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -182,6 +183,24 @@ def test_the_figures_compute_what_they_should():
         "path": "M0.0 40.0L50.0 30.0L100.0 0.0",
         "findings": ["+3 right rule", "−2 said again (2 times)"],
     }
+
+
+def test_the_caption_under_the_prices_says_how_they_were_made():
+    shown, longer = results.priced_runs(), recipes.result("overoptimised-0")["runs"]["32, 0"]
+    (iterations,) = {len(run["run"]["gold"]) for run in shown["runs"]}
+    assert shown["runs"][0]["run"]["gold"] == longer["gold"][:iterations]  # 32 prompts
+    assert shown["width"] == 10
+    said = (
+        f"PPO on seed 0 against the judge from 32 prompts, {iterations} iterations at each price, "
+        "means of ten iterations;"
+    )
+    assert said in (LIVE.parents[1] / "_figures" / "prices.html").read_text(encoding="utf-8")
+
+
+def test_the_view_of_the_prices_counts_the_iterations():
+    view = (LIVE / "reinforcement_view.js").read_text(encoding="utf-8")
+    assert "length} iterations`" in view
+    assert not re.search(r"\d iterations", view)
 
 
 def test_the_figures_need_nothing_from_elsewhere():

@@ -44,4 +44,6 @@ def test_the_arrow_keys_slide_through_the_prices(page: Page) -> None:
         shown = page.locator("#live-prices blockquote").all_inner_texts()
         assert shown == [answer["text"] for answer in run["answers"]]
         assert page.locator("#live-prices path.chosen").count() == 2
+        for picture in page.locator("#live-prices svg").all():
+            assert f"{len(run['run']['gold'])} iterations" in (picture.text_content() or "")
         page.keyboard.press("ArrowRight")

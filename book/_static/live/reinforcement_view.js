@@ -85,7 +85,8 @@
         if (i !== chosen) area.append(drawn("path", { d: path(line, between, wide, high) }));
       });
       area.append(drawn("path", { d: path(lines[chosen], between, wide, high), class: "chosen" }));
-      area.append(drawn("text", { x: wide, y: high + 18, "text-anchor": "end" }, "60 iterations"));
+      const iterations = `${stored.runs[chosen].run[what].length} iterations`;
+      area.append(drawn("text", { x: wide, y: high + 18, "text-anchor": "end" }, iterations));
       picture.append(area);
       return picture;
     }
