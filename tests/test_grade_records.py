@@ -4,7 +4,7 @@ import pytest
 from classes import answers
 
 from nexttoken import course
-from nexttoken.classroom import running
+from nexttoken.classroom import marks, running
 from nexttoken.classroom.answer_key import Key
 from nexttoken.classroom.intake import Submission
 from nexttoken.classroom.records import Records
@@ -51,3 +51,26 @@ def test_a_secret_that_can_be_guessed_is_refused(tmp_path, text, named):
     with pytest.raises(ValueError, match="holds no secret: delete it"):
         Records(tmp_path).secret(file if named else None, fresh=False)
     assert file.read_text() == text
+
+
+def sheets(points):
+    """The marks of one student who handed in a blank and gets these points by hand."""
+    group = class_of([Submission("u1")], None)
+    row = {"id": "u1", "exercise": f"{CHAPTER}.softmax", "points": points, "reason": ""}
+    return marks.sheets(group, [], [CHAPTER], [row])
+
+
+@pytest.mark.parametrize("points", ["inf", "1e999", "nan", "-inf", "-0.5"])
+def test_points_by_hand_are_a_number_that_can_be_written_down(points):
+    with pytest.raises(ValueError, match=f"line 2: points cannot be {float(points)}"):
+        sheets(points)
+
+
+@pytest.mark.parametrize("points", ["0.333", "0.1", "2", "1.005"])
+def test_points_that_are_the_same_again_have_not_changed(tmp_path, points):
+    file = tmp_path / "grades.csv"
+    marks.write_grades(file, sheets(points), [CHAPTER])
+    assert marks.changes(file, sheets(points)) == []
+    assert [change[2:] for change in marks.changes(file, sheets("3"))] == [
+        (f"{CHAPTER}.softmax", marks.plain(float(points)), 3)
+    ]

@@ -1,5 +1,6 @@
 """Points: what was earned, what was given by hand, whose changed; and the tables for learning platforms."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,7 @@ def _given(rows: Sequence[dict[str, str]], students: set[str]) -> dict[tuple[str
             points = float(row.get("points", ""))
         except ValueError:
             raise ValueError(f"{where}: {row.get('points')!r} is not a number of points.") from None
-        if not points >= 0:
+        if not (math.isfinite(points) and points >= 0):
             raise ValueError(f"{where}: points cannot be {points}.")
         given[row["id"], name] = points, row.get("reason", "")
     return given
@@ -159,7 +160,7 @@ def changes(before: Path, class_sheets: Sequence[Sheet]) -> list[tuple[str, str,
                 old = float(row[mark.verdict.exercise])
             except (KeyError, ValueError):  # not graded then
                 continue
-            if old != mark.earned:
+            if old != plain(mark.earned):  # as it stands in the table
                 found.append((sheet.student.id, sheet.student.name, mark.verdict.exercise, old, mark.earned))
     return found
 
