@@ -1,6 +1,7 @@
 """The tokeniser in the page: `tokeniser.js`, run by Node, does what the chapter's Python does."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -67,6 +68,13 @@ def test_the_page_and_python_show_the_same_pieces(number, merges, answers):
 
 def test_without_merges_the_page_shows_the_bytes(answers):
     assert answers["bytes"] == [list(text.encode("utf-8")) for text in TEXTS]
+
+
+def test_the_field_is_limited_and_the_caption_says_to_what():
+    figure = (SCRIPT.parents[2] / "_figures" / "tokeniser.html").read_text(encoding="utf-8")
+    limit = re.search(r'<textarea [^>]*maxlength="(\d+)"', figure)
+    assert limit is not None
+    assert f"The field takes {limit[1]} characters." in figure
 
 
 def test_the_script_needs_nothing_from_elsewhere():

@@ -44,6 +44,15 @@ def test_what_is_typed_is_tokenised_as_python_does(
     assert f"{len(ids)} tokens" in page.locator("#live-tokeniser [role=status]").inner_text()
 
 
+def test_a_text_that_would_take_the_page_too_long_is_cut(page: Page, shown: Callable[..., object]) -> None:
+    field = page.get_by_label("Your text")
+    field.fill("")
+    field.focus()
+    page.keyboard.insert_text("the moth " * 10_000)
+    assert field.input_value() == ("the moth " * 10_000)[:2000]
+    assert shown()[1]
+
+
 def test_the_slider_undoes_merges_by_the_keyboard(page: Page, shown: Callable[..., object]) -> None:
     page.get_by_role("button", name="中文").click()
     text = page.get_by_label("Your text").input_value()
