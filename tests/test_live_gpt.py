@@ -179,6 +179,13 @@ def test_the_figure_needs_nothing_from_elsewhere(script):
     )
 
 
+def test_the_field_is_told_where_its_message_stands():
+    figure = (LIVE.parents[1] / "_figures" / "gpt.html").read_text(encoding="utf-8")
+    assert '<p role="status" id="gpt-status">' in figure
+    view = (LIVE / "gpt_view.js").read_text(encoding="utf-8")
+    assert 'if (wrong) own.setAttribute("aria-describedby", status.id);' in view
+
+
 def test_a_text_that_is_too_long_is_refused(models, node):
     ask = """
       const gpt = require(process.argv[1]);

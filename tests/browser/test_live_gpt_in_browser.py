@@ -225,10 +225,12 @@ def test_a_beginning_that_cannot_be_read_is_met_with_a_reason(
     begin(page, typed)
     assert answer in status(page).inner_text()
     assert page.get_by_label("Or your own").get_attribute("aria-invalid") == "true"
+    assert page.get_by_label("Or your own").get_attribute("aria-describedby") == "gpt-status"
     assert page.get_by_role("button", name="One token").is_disabled()
     begin(page, "hop ,")
     assert (status(page).inner_text(), words(page)) == ("", ["hop", ","])
     assert page.get_by_label("Or your own").get_attribute("aria-invalid") == "false"
+    assert page.get_by_label("Or your own").get_attribute("aria-describedby") is None
 
 
 def test_capitals_and_commas_that_touch_are_no_obstacle(opened: Callable[..., Page]) -> None:

@@ -180,6 +180,8 @@
     const tokens = beginning();
     const wrong = whatIsWrong(tokens);
     own.setAttribute("aria-invalid", wrong !== "");
+    if (wrong) own.setAttribute("aria-describedby", status.id);
+    else own.removeAttribute("aria-describedby");
     ({ read } = model.reading());
     [logits, length] = [null, 0];
     chosen = { count: 0, best: 0, bits: 0, expected: 0 };
