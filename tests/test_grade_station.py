@@ -1,10 +1,13 @@
 """A station and its judges, with chapters of a few lines: what is the student's fault, and what is not."""
 
+import os
 import socket
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output, writes
@@ -12,6 +15,7 @@ from rich.console import Console
 
 from nexttoken.classroom import running
 from nexttoken.classroom.answer_key import Key
+from nexttoken.classroom.box import NoSandbox
 from nexttoken.classroom.keeper import Limits
 from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.station import Station, StationFailed, Task
@@ -130,3 +134,18 @@ def test_nor_is_a_fresh_one_that_does_not_start(station):
                 graded.result()
         finally:
             away.rename(station.address)
+
+
+def test_a_bubblewrap_that_does_not_work_is_refused_at_the_start_with_the_cures(need, monkeypatch):
+    real, problem = need("bubblewrap"), "setting up uid map: Permission denied"
+    with TemporaryDirectory(dir="/tmp") as folder:
+        script = Path(folder, "bwrap")
+        script.write_text(
+            f'#!/bin/sh\ncase "$*" in *--disable-userns*) echo "bwrap: {problem}" >&2; exit 1;; esac\n'
+            f'exec {real} "$@"\n'
+        )
+        for path in (folder, script):
+            os.chmod(path, 0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        with pytest.raises(NoSandbox, match=f"{problem}.*0[.]8.*AppArmor.*userns=0"):
+            Station()

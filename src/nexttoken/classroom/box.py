@@ -7,6 +7,7 @@ both read-only, and a small private /tmp. There is no network, no other process,
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,10 @@ _PACKAGES = (
     "IPython",
     "zmq",
 )  # whatever the rest is, it is beside them
+_CURES = (
+    "It must be of version 0.8 or newer. Where AppArmor forbids namespaces, as in Ubuntu 24.04, give bwrap a profile "
+    "that allows them, or run: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+)
 _SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
 
 
@@ -44,6 +49,26 @@ def bubblewrap() -> str:
     )
 
 
+def try_out(hidden: Iterable[str]) -> None:
+    """Build a box in which nothing is done.
+
+    Raises
+    ------
+    NoSandbox
+        If that cannot be done here, with what can be done about it.
+    """
+    tried = subprocess.run(
+        [*_walls({}, hidden), "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if tried.returncode:
+        raise does_not_work(tried.stderr)
+
+
+def does_not_work(said: str) -> NoSandbox:
+    """For want of a box: what bubblewrap says, and the cures, in one line."""
+    return NoSandbox(f"bubblewrap does not work here ({' '.join(said.split())}). {_CURES}")
+
+
 def command(files: Mapping[str, str], hidden: Iterable[str], info: int) -> list[str]:
     """The command that builds a box, and holds it open until it is killed.
 
@@ -51,6 +76,11 @@ def command(files: Mapping[str, str], hidden: Iterable[str], info: int) -> list[
     nothing below `hidden` is seen, wherever Python lies. Bubblewrap writes on descriptor `info`
     which process is the box's first.
     """
+    # The line says that the box is complete.
+    return [*_walls(files, hidden), "--info-fd", str(info), "sh", "-c", "echo; exec sleep infinity"]
+
+
+def _walls(files: Mapping[str, str], hidden: Iterable[str]) -> list[str]:
     scratch = ["--size", str(SCRATCH_MB << 20), "--perms", "1777", "--tmpfs"]
     parts = [
         [bubblewrap(), "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"],
@@ -59,9 +89,7 @@ def command(files: Mapping[str, str], hidden: Iterable[str], info: int) -> list[
         *_python(hidden),
         ["--proc", "/proc", "--dev", "/dev", *scratch, "/dev/shm", "--remount-ro", "/dev"],
         *(["--ro-bind", outside, inside] for inside, outside in files.items()),
-        ["--remount-ro", "/", "--chdir", "/tmp", "--info-fd", str(info)],
-        # The line says that the box is complete.
-        ["sh", "-c", "echo; exec sleep infinity"],
+        ["--remount-ro", "/", "--chdir", "/tmp"],
     ]
     return [word for part in parts for word in part]
 

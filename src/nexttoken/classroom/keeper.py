@@ -81,9 +81,7 @@ class Box:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         if not self._process.stdout.readline():
-            raise box.NoSandbox(
-                f"bubblewrap does not work here: {self._process.stderr.read().decode().strip()}"
-            )
+            raise box.does_not_work(self._process.stderr.read().decode())
         with open(read, "rb") as info:
             self.first = int(
                 json.loads(info.read())["child-pid"]

@@ -95,10 +95,18 @@ class Station:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        told = {"address": str(self.address), "user": NOBODY, "hidden": list(map(str, hidden))}
+        told = {
+            "address": str(self.address),
+            "user": NOBODY,
+            "hidden": list(map(str, hidden)),
+            "sandbox": self.sandbox,
+        }
         self._process.stdin.write(json.dumps(told) + "\n")
         self._process.stdin.flush()
-        if self._process.stdout.readline().strip() != "ready":
+        word, _, why = self._process.stdout.readline().strip().partition(": ")
+        if word == "no sandbox":
+            raise box.NoSandbox(why)
+        if word != "ready":
             said = self._process.stderr.read().strip().splitlines()
             raise StationFailed(f"the warm process did not start: {said[-1] if said else 'it said nothing'}")
 

@@ -3,7 +3,11 @@
 It never runs a student's code and never reads a request: each request is read by the fork that
 serves it, so that nothing of one student is in the memory from which the next one's kernel comes.
 
-    python -m nexttoken.classroom.warm SOCKET USER HIDDEN...
+    python -m nexttoken.classroom.warm
+
+One line of JSON on its standard input says the rest: the `address` of the socket on which it listens,
+the `user` whom it becomes if root starts it, the folders `hidden` from every box, and whether there
+is to be a `sandbox`. It answers with the line `ready`, or with `no sandbox:` and why.
 """
 
 import gc
@@ -25,7 +29,7 @@ import nbformat
 import numpy as np
 import torch
 
-from nexttoken.classroom import judging, keeper
+from nexttoken.classroom import box, judging, keeper
 
 DEBUG = "NEXTTOKEN_DEBUG" in os.environ
 # What runs first while a notebook is read and compared; importing it here saves it in every fork.
@@ -145,6 +149,12 @@ def main() -> None:
     told = json.loads(sys.stdin.readline())
     if os.getuid() == 0:
         become(told["user"])
+    if told["sandbox"]:  # as the user who builds the boxes
+        try:
+            box.try_out(told["hidden"])
+        except box.NoSandbox as problem:
+            print(f"no sandbox: {problem}", flush=True)
+            return
     folder = Path(tempfile.mkdtemp(prefix="warm-up-", dir=Path(told["address"]).parent))
     warm_up(folder)
     shutil.rmtree(folder, ignore_errors=True)
