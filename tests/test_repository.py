@@ -31,7 +31,10 @@ def imported(file: Path) -> set[str]:
     """The modules of the package that a file imports: their first names below `nexttoken`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nexttoken":
+        if isinstance(node, ast.Import):
+            whole = [alias.name.split(".") for alias in node.names]
+            names |= {parts[1] for parts in whole if parts[0] == "nexttoken" and len(parts) > 1}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "nexttoken":
             below = (node.module or "").split(".")[1:2]
             names |= set(below) or {alias.name for alias in node.names}
     return names
@@ -56,6 +59,20 @@ def test_imports_run_one_way(file: Path) -> None:
             assert own == "cli"
         else:
             assert layer(other) < layer(own), f"{own} imports {other}"
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("import nexttoken.lab.inputs", "lab"),
+        ("import torch, nexttoken.lab.inputs as inputs", "lab"),
+        ("from nexttoken.lab.inputs import Inputs", "lab"),
+        ("from nexttoken import lab", "lab"),
+    ],
+)
+def test_every_kind_of_import_is_seen(line: str, module: str, tmp_path: Path) -> None:
+    (tmp_path / "chapter.py").write_text(f"def late():\n    {line}\n")
+    assert imported(tmp_path / "chapter.py") == {module}
 
 
 @pytest.mark.parametrize(
