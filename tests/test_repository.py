@@ -113,6 +113,14 @@ def test_readme_and_changelog_speak_of_this_version(root: Path) -> None:
     assert newest[1] == nexttoken.__version__
 
 
+@pytest.mark.parametrize("page", ["README.md", "book/how_to_work.md"])
+def test_the_systems_named_are_those_that_torch_is_built_for(page: str, root: Path) -> None:
+    text = (root / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"macOS[^,;.]*", text)) == {
+        "macOS on Apple silicon"
+    }  # none for Intel since torch 2.3
+
+
 def test_every_make_target_that_is_named_exists(root: Path) -> None:
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
