@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,12 @@ def test_the_systems_named_are_those_that_torch_is_built_for(page: str, root: Pa
     assert set(re.findall(r"macOS[^,;.]*", text)) == {
         "macOS on Apple silicon"
     }  # none for Intel since torch 2.3
+
+
+def test_what_ruff_is_told_to_ignore_it_would_look_for(root: Path) -> None:
+    lint = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    ignored = {rule for rules in (lint["ignore"], *lint["per-file-ignores"].values()) for rule in rules}
+    assert {rule for rule in ignored if not rule.startswith(tuple(lint["select"]))} == set()
 
 
 def test_every_make_target_that_is_named_exists(root: Path) -> None:
