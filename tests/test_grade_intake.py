@@ -3,6 +3,7 @@
 import os
 import stat
 import zipfile
+import zlib
 
 import pytest
 
@@ -142,6 +143,80 @@ def test_a_zip_in_a_zip_is_opened_once_and_no_deeper(tmp_path):
     by_name = {found.name: found.files for found in submissions(tmp_path)}
     assert by_name == {"once": {"attention": b"x"}, "twice": {}}
     assert twice.is_file()
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    """Limits that are reached at once: a file of 100 kB, a zip file of 500 kB, 1 MB in all."""
+    for name, limit in (("FILE_LIMIT", 100_000), ("ZIP_LIMIT", 500_000), ("READ_LIMIT", 1_000_000)):
+        monkeypatch.setattr(intake, name, limit)
+
+
+def bombs(file, name, count, size=600_000, damaged=False):
+    """A zip file with so many files of zeros after a good one; damaged, they fail at their end."""
+    zipped(file, [("qkv.py", b"good"), *((name.format(n), bytes(size)) for n in range(count))])
+    if damaged:
+        check_sum = zlib.crc32(bytes(size)).to_bytes(4, "little")
+        file.write_bytes(file.read_bytes().replace(check_sum, b"none"))
+
+
+@pytest.mark.parametrize("name", ["{}.zip", "{}/attention.py"])
+@pytest.mark.parametrize(("size", "damaged"), [(600_000, False), (90_000, True)], ids=["large", "damaged"])
+def test_a_submission_is_read_only_so_far(tmp_path, small_limits, monkeypatch, name, size, damaged):
+    unpacked = []
+    real = zipfile.ZipExtFile.read
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda file, n=-1: unpacked.append(n) or real(file, n))
+    bombs(tmp_path / "jane.zip", name, 60, size, damaged)
+    found = only(tmp_path)
+    assert found.files == {"qkv": b"good"}
+    assert ("Bad CRC" in found.notes[1]) is damaged
+    assert found.notes[0] == "more than 1 MB would have to be read; the rest was left"
+    assert sum(unpacked) <= 1_000_000
+    assert min(unpacked) > 0
+
+
+def test_of_several_uploads_all_count_together(tmp_path, small_limits):
+    for number in range(3):
+        bombs(tmp_path / f"doejane_101_900{number}_work.zip", "{}/attention.py", 30)
+    found = only(tmp_path)
+    assert [note for note in found.notes if "would have to be read" in note] == found.notes[:1]
+
+
+def test_zip_files_are_opened_up_to_a_number(tmp_path):
+    inner = zipped(tmp_path / "inner.zip", [("attention.py", b"x")]).read_bytes()
+    (tmp_path / "inner.zip").unlink()
+    empty = zipped(tmp_path / "jane.zip", []).read_bytes()
+    zipped(tmp_path / "jane.zip", [*((f"{n}.zip", empty) for n in range(500)), ("last.zip", inner)])
+    found = only(tmp_path)
+    assert found.files == {}
+    assert found.notes == ["it holds more than 20 zip files; the rest was not opened"]
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_packed_so_that_a_few_bytes_fill_the_memory_is_not_unpacked(tmp_path, how):
+    with zipfile.ZipFile(tmp_path / "jane.zip", "w") as archive:
+        archive.writestr("attention.py", b"x", compress_type=how)
+        archive.writestr("qkv.py", b"x", compress_type=zipfile.ZIP_STORED)
+    found = only(tmp_path)
+    assert found.files == {"qkv": b"x"}
+    assert found.notes == [
+        "attention.py cannot be read: it is packed in an unusual way; the usual one is called deflate"
+    ]
+
+
+def test_of_very_many_notes_only_the_number_is_said(tmp_path):
+    zipped(tmp_path / "jane.zip", [(f"{n}/attention.py", b"x") for n in range(2000)])
+    found = only(tmp_path)
+    assert found.files == {"attention": b"x"}
+    assert len(found.notes) == 11
+    assert found.notes[-1] == "and 1,989 more"
+
+
+def test_that_it_came_late_is_said_however_much_else_is(tmp_path):
+    zipped(tmp_path / "doejane_LATE_1_2_work.zip", [(f"{n}/qkv.py", b"x") for n in range(50)])
+    zipped(tmp_path / "doejane_1_1_work.zip", [(f"{n}/attention.py", b"x") for n in range(50)])
+    assert only(tmp_path).notes[0] == "handed in late"
+    assert only(tmp_path).notes[-1] == "and 88 more"
 
 
 def test_a_files_name_with_odd_characters_harms_nothing(tmp_path):

@@ -14,14 +14,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
 
 from nexttoken import course
 
 FILE_LIMIT = 1_000_000  # bytes of a chapter's file
 ZIP_LIMIT = 200_000_000  # bytes of a zip file
+READ_LIMIT = 2 * ZIP_LIMIT  # bytes that are read, or unpacked, for one submission
 NAMES_LIMIT = 50_000  # files that are looked at in one submission
+ZIPS_LIMIT = 20  # zip files that are opened for one submission
+NOTES_LIMIT = 10  # of more notes than that only the number is said
 DEPTH_LIMIT = 12
+_BLOCK = 1 << 16  # bytes that are read at once
 _ZIPS_WITHIN = 2  # a class's zip holds a student's zip
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # from others a few bytes may unpack to any number
 _SKIPPED = {
     "__MACOSX",
     "__pycache__",
@@ -50,6 +56,45 @@ class Submission:
     files: dict[str, bytes] = field(default_factory=dict)  # by chapter
     notes: list[str] = field(default_factory=list)  # what was odd about it
     time: float = 0.0  # when it was changed last; of two the later one counts
+    bytes_read: int = 0
+    zips: int = 0  # opened
+    unsaid: int = 0  # notes too many
+
+    def note(self, text: str) -> None:
+        """Say what is odd; the first few times, and then only how much more there is."""
+        if len(self.notes) < NOTES_LIMIT:
+            self.notes.append(text)
+            return
+        if self.unsaid:
+            self.notes.pop()
+        self.unsaid += 1
+        self.notes.append(f"and {self.unsaid:,} more")
+
+    def read(self, reader: "Reader", limit: int) -> bytes:
+        """A file, or one byte more than `limit` of a larger one. What then fails counts as read, too.
+
+        Raises
+        ------
+        Enough
+            If that is too much for one submission.
+        """
+        blocks: list[bytes] = []
+        left = limit + 1  # however large it says it is, or becomes
+        with reader.open() as file:
+            while left:
+                self.bytes_read += _BLOCK
+                if self.bytes_read > READ_LIMIT:
+                    raise Enough
+                block = file.read(min(_BLOCK, left))
+                if not block:
+                    break
+                blocks.append(block)
+                left -= len(block)
+        return b"".join(blocks)
+
+
+class Enough(Exception):
+    """A submission takes more than any honest one."""
 
 
 @dataclass(frozen=True)
@@ -57,37 +102,37 @@ class _Entry:
     """A regular file somewhere in a submission, not read yet."""
 
     path: PurePosixPath
-    read: "Reader"
+    reader: "Reader"
 
 
-class Reader:
-    """Reads one file, up to a limit."""
+class Reader(Protocol):
+    """Opens one file."""
 
-    def bytes(self, limit: int) -> bytes:
-        raise NotImplementedError
+    def open(self) -> IO[bytes]: ...
 
 
 @dataclass(frozen=True)
-class _OnDisk(Reader):
+class _OnDisk:
     path: Path
 
-    def bytes(self, limit: int) -> bytes:
+    def open(self) -> IO[bytes]:
         # O_NONBLOCK: a pipe that took the file's place would make us wait.
         handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError(f"{self.path.name} is not a file")
-            return file.read(limit + 1)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(f"{self.path.name} is not a file")
+        return open(handle, "rb")
 
 
 @dataclass(frozen=True)
-class _InZip(Reader):
+class _InZip:
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo
 
-    def bytes(self, limit: int) -> bytes:
-        with self.archive.open(self.info) as file:
-            return file.read(limit + 1)  # however large it says it is, or becomes
+    def open(self) -> IO[bytes]:
+        if self.info.compress_type not in _PACKED:
+            raise NotImplementedError("it is packed in an unusual way; the usual one is called deflate")
+        return self.archive.open(self.info)
 
 
 _UNREADABLE = (
@@ -137,11 +182,20 @@ def _is_a_course(folder: Path) -> bool:
     names = _wanted()
     if any((folder / "src" / "nexttoken" / name).is_file() for name in names):
         return True
-    return any((folder / name).is_file() for name in names) and not any(
-        _CANVAS.match(entry.path.name)
-        or (entry.path.name in names and (len(entry.path.parts) > 1 or isinstance(entry.read, _InZip)))
-        for entry in _entries_of_folder(folder, Submission(""))
-    )
+    return any((folder / name).is_file() for name in names) and not _holds_students(folder)
+
+
+def _holds_students(folder: Path) -> bool:
+    """Whether a folder has chapters not only beside each other, but in folders and zip files, or as Canvas has them."""
+    names = _wanted()
+    try:
+        return any(
+            _CANVAS.match(entry.path.name)
+            or (entry.path.name in names and (len(entry.path.parts) > 1 or isinstance(entry.reader, _InZip)))
+            for entry in _entries_of_folder(folder, Submission(""))
+        )
+    except Enough:
+        return True
 
 
 def _in_folder(folder: Path) -> list[Submission]:
@@ -175,9 +229,9 @@ def _add_upload(by_student: dict[str, Submission], name: str, reader: Reader, ti
     submission = by_student[key]
     submission.time = max(submission.time, time)
     if match and match["late"] and "handed in late" not in submission.notes:
-        submission.notes.append("handed in late")
+        submission.notes.insert(0, "handed in late")
     if file.lower().endswith(".zip"):
-        _take(submission, _entries_of_zip(reader, submission.notes))
+        _take(submission, _entries_of_zip(reader, submission))
     else:
         # Canvas puts -1, -2 behind the names of files that were uploaded again.
         plain = re.sub(r"(-\d+)?\.py$", ".py", file)
@@ -199,19 +253,17 @@ def _entries_of_folder(folder: Path, submission: Submission) -> Iterator[_Entry]
         try:
             entries = sorted(os.scandir(here), key=lambda e: e.name)
         except OSError as error:
-            submission.notes.append(f"{below} cannot be read: {error.strerror}")
+            submission.note(f"{below} cannot be read: {error.strerror}")
             continue
         for entry in entries:
             seen += 1
             if seen > NAMES_LIMIT:
-                submission.notes.append(
-                    f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at"
-                )
+                submission.note(f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at")
                 return
             path = below / entry.name
             if entry.is_symlink():
                 if entry.name.endswith((".py", ".zip")):
-                    submission.notes.append(f"{printable_name(str(path))} is a link, and was not followed")
+                    submission.note(f"{printable_name(str(path))} is a link, and was not followed")
             elif entry.is_dir():
                 if (
                     entry.name not in _SKIPPED
@@ -222,48 +274,63 @@ def _entries_of_folder(folder: Path, submission: Submission) -> Iterator[_Entry]
             elif entry.is_file():
                 submission.time = max(submission.time, entry.stat().st_mtime)
                 if entry.name.lower().endswith(".zip"):
-                    yield from _entries_of_zip(_OnDisk(Path(entry.path)), submission.notes)
+                    yield from _entries_of_zip(_OnDisk(Path(entry.path)), submission)
                 else:
                     yield _Entry(path, _OnDisk(Path(entry.path)))
 
 
-def _entries_of_zip(reader: Reader, notes: list[str], depth: int = 1) -> Iterator[_Entry]:
+def _entries_of_zip(reader: Reader, submission: Submission, depth: int = 1) -> Iterator[_Entry]:
     """The files in a zip file; they are read only while this goes on."""
+    submission.zips += 1
+    if submission.zips > ZIPS_LIMIT:
+        if submission.zips == ZIPS_LIMIT + 1:
+            submission.note(f"it holds more than {ZIPS_LIMIT} zip files; the rest was not opened")
+        return
     try:
-        content = reader.bytes(ZIP_LIMIT)
+        content = submission.read(reader, ZIP_LIMIT)
         if len(content) > ZIP_LIMIT:
             raise ValueError(f"it is larger than {ZIP_LIMIT >> 20} MB")
         archive = zipfile.ZipFile(io.BytesIO(content))
     except _UNREADABLE as error:
-        notes.append(f"a zip file cannot be read: {printable_name(str(error))}")
+        submission.note(f"a zip file cannot be read: {printable_name(str(error))}")
         return
     with archive:
-        yield from _entries_in(archive, archive.infolist(), notes, depth)
+        yield from _entries_in(archive, archive.infolist(), submission, depth)
 
 
 def _entries_in(
-    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], notes: list[str], depth: int = 1
+    archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo], submission: Submission, depth: int = 1
 ) -> Iterator[_Entry]:
     if len(infos) > NAMES_LIMIT:
-        notes.append(f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at")
+        submission.note(f"it holds more than {NAMES_LIMIT:,} files; the rest was not looked at")
     for info in infos[:NAMES_LIMIT]:
         path = _path_of(info)
         is_ours = path.suffix.lower() in (".py", ".zip")
         if info.is_dir() or not is_ours or _SKIPPED & set(path.parts) or len(path.parts) > DEPTH_LIMIT:
             continue
         if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", info.filename):
-            notes.append(f"{printable_name(info.filename)} leads out of the zip file, and was left there")
+            submission.note(f"{printable_name(info.filename)} leads out of the zip file, and was left there")
         elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-            notes.append(f"{printable_name(info.filename)} is a link, and was not followed")
+            submission.note(f"{printable_name(info.filename)} is a link, and was not followed")
         elif path.suffix.lower() == ".zip":
             if depth < _ZIPS_WITHIN:
-                yield from _entries_of_zip(_InZip(archive, info), notes, depth + 1)
+                yield from _entries_of_zip(_InZip(archive, info), submission, depth + 1)
         else:
             yield _Entry(path, _InZip(archive, info))
 
 
 def _take(submission: Submission, entries: Iterator[_Entry]) -> None:
-    """Read the chapters' files. Of several with one name the one in src/nexttoken/ counts, then the outermost."""
+    """Read the chapters' files, until it is enough."""
+    try:
+        _take_all(submission, entries)
+    except Enough:
+        note = f"more than {READ_LIMIT // 1_000_000} MB would have to be read; the rest was left"
+        if note not in submission.notes:
+            submission.notes.insert(0, note)
+
+
+def _take_all(submission: Submission, entries: Iterator[_Entry]) -> None:
+    """Of several files with one name the one in src/nexttoken/ counts, then the outermost."""
     places: dict[str, tuple[tuple[bool, int, str], PurePosixPath]] = {}
     wanted = _wanted()
     for entry in entries:
@@ -275,20 +342,16 @@ def _take(submission: Submission, entries: Iterator[_Entry]) -> None:
         known = places.get(chapter)
         if known is not None:
             better = min(known, (rank, entry.path))[1]
-            submission.notes.append(
-                f"there are two {entry.path.name}; {printable_name(str(better))} was taken"
-            )
+            submission.note(f"there are two {entry.path.name}; {printable_name(str(better))} was taken")
             if better == known[1]:
                 continue
         try:
-            content = entry.read.bytes(FILE_LIMIT)
+            content = submission.read(entry.reader, FILE_LIMIT)
         except _UNREADABLE as error:
-            submission.notes.append(f"{entry.path.name} cannot be read: {printable_name(str(error))}")
+            submission.note(f"{entry.path.name} cannot be read: {printable_name(str(error))}")
             continue
         if len(content) > FILE_LIMIT:
-            submission.notes.append(
-                f"{entry.path.name} is larger than {FILE_LIMIT:,} bytes, and was not read"
-            )
+            submission.note(f"{entry.path.name} is larger than {FILE_LIMIT:,} bytes, and was not read")
             continue
         places[chapter] = rank, entry.path
         submission.files[chapter] = content
@@ -314,7 +377,7 @@ def _by_top_folder(archive: zipfile.ZipFile, place: Path) -> dict[str, Submissio
     paths = {info: _path_of(info) for info in archive.infolist() if not info.is_dir()}
     if _is_a_students(paths.values()):
         submission = Submission(printable_name(place.stem), time=place.stat().st_mtime)
-        _take(submission, _entries_in(archive, archive.infolist(), submission.notes))
+        _take(submission, _entries_in(archive, archive.infolist(), submission))
         return {place.name: submission}
     if shared := _shared_folder(paths.values()):
         paths = {i: p.relative_to(shared) if p.is_relative_to(shared) else p for i, p in paths.items()}
@@ -330,7 +393,7 @@ def _by_top_folder(archive: zipfile.ZipFile, place: Path) -> dict[str, Submissio
         match = _MOODLE.match(top)
         name, number = (match["who"], match["number"]) if match else (top, "")
         submission = Submission(printable_name(name), number, time=max(map(_time_of, infos)))
-        _take(submission, _entries_in(archive, infos, submission.notes))
+        _take(submission, _entries_in(archive, infos, submission))
         by_student[top] = submission
     return by_student
 
