@@ -135,6 +135,13 @@ def test_a_broken_zip_file_is_said(tmp_path, content):
     assert "a zip file cannot be read" in found.notes[0]
 
 
+def test_a_file_without_a_name_in_a_zip_file_harms_nothing(tmp_path):
+    file = zipped(tmp_path / "jane.zip", [("@.py", b"x"), ("attention.py", b"x")])
+    file.write_bytes(file.read_bytes().replace(b"@.py", b"\0.py"))  # a name ends where a zero is
+    assert zipfile.ZipFile(file).namelist()[0] == ""
+    assert only(tmp_path).files == only(file).files == {"attention": b"x"}
+
+
 def test_a_zip_in_a_zip_is_opened_once_and_no_deeper(tmp_path):
     inner = zipped(tmp_path / "attention.zip", [("attention.py", b"x")]).read_bytes()
     once = zipped(tmp_path / "once.zip", [("a.zip", inner)]).read_bytes()

@@ -306,7 +306,12 @@ def _entries_in(
     for info in infos[:NAMES_LIMIT]:
         path = _path_of(info)
         is_ours = path.suffix.lower() in (".py", ".zip")
-        if info.is_dir() or not is_ours or _SKIPPED & set(path.parts) or len(path.parts) > DEPTH_LIMIT:
+        if (
+            not is_ours
+            or info.filename.endswith("/")
+            or _SKIPPED & set(path.parts)
+            or len(path.parts) > DEPTH_LIMIT
+        ):
             continue
         if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", info.filename):
             submission.note(f"{printable_name(info.filename)} leads out of the zip file, and was left there")
@@ -374,7 +379,7 @@ def _in_class_zip(place: Path) -> list[Submission]:
 
 def _by_top_folder(archive: zipfile.ZipFile, place: Path) -> dict[str, Submission]:
     by_student: dict[str, Submission] = {}
-    paths = {info: _path_of(info) for info in archive.infolist() if not info.is_dir()}
+    paths = {info: _path_of(info) for info in archive.infolist() if not info.filename.endswith("/")}
     if _is_a_students(paths.values()):
         submission = Submission(printable_name(place.stem), time=place.stat().st_mtime)
         _take(submission, _entries_in(archive, archive.infolist(), submission))
