@@ -199,6 +199,15 @@ def test_zip_files_are_opened_up_to_a_number(tmp_path):
     assert found.notes == ["it holds more than 20 zip files; the rest was not opened"]
 
 
+def test_a_zip_file_with_an_endless_list_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "LISTED_LIMIT", 100)
+    for name, count in (("few.zip", 100), ("many.zip", 101)):
+        zipped(tmp_path / name, [("attention.py", b"x"), *((f"{n}.txt", b"") for n in range(1, count))])
+    few, many = submissions(tmp_path)
+    assert (few.files, few.notes) == ({"attention": b"x"}, [])
+    assert (many.files, many.notes) == ({}, ["a zip file cannot be read: it lists more than 100 files"])
+
+
 @pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_what_is_packed_so_that_a_few_bytes_fill_the_memory_is_not_unpacked(tmp_path, how):
     with zipfile.ZipFile(tmp_path / "jane.zip", "w") as archive:

@@ -22,11 +22,13 @@ FILE_LIMIT = 1_000_000  # bytes of a chapter's file
 ZIP_LIMIT = 200_000_000  # bytes of a zip file
 READ_LIMIT = 2 * ZIP_LIMIT  # bytes that are read, or unpacked, for one submission
 NAMES_LIMIT = 50_000  # files that are looked at in one submission
+LISTED_LIMIT = 200_000  # files that a zip file may list to be opened
 ZIPS_LIMIT = 20  # zip files that are opened for one submission
 NOTES_LIMIT = 10  # of more notes than that only the number is said
 DEPTH_LIMIT = 12
 _BLOCK = 1 << 16  # bytes that are read at once
 _ZIPS_WITHIN = 2  # a class's zip holds a student's zip
+_BEFORE_A_NAME = b"PK\x01\x02"  # in a zip file's list of files
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # from others a few bytes may unpack to any number
 _SKIPPED = {
     "__MACOSX",
@@ -290,6 +292,8 @@ def _entries_of_zip(reader: Reader, submission: Submission, depth: int = 1) -> I
         content = submission.read(reader, ZIP_LIMIT)
         if len(content) > ZIP_LIMIT:
             raise ValueError(f"it is larger than {ZIP_LIMIT >> 20} MB")
+        if content.count(_BEFORE_A_NAME) > LISTED_LIMIT:
+            raise ValueError(f"it lists more than {LISTED_LIMIT:,} files")
         archive = zipfile.ZipFile(io.BytesIO(content))
     except _UNREADABLE as error:
         submission.note(f"a zip file cannot be read: {printable_name(str(error))}")
