@@ -151,6 +151,13 @@ return torch.zeros(1)""",
         WITHOUT,
         "",
     ),
+    "messages of a thousand parts": (
+        "from ipykernel.kernelapp import IPKernelApp\nimport time\nparts = [bytes(3_000_000)] * 1000\n"
+        "while True:\n    IPKernelApp.instance().kernel.iopub_socket.send_multipart(parts, copy=False)\n"
+        "    time.sleep(0.05)",
+        WITHOUT,
+        "",
+    ),
     "closes its sockets": ("import os\nos.closerange(3, 256)\nreturn v", WITHOUT, ""),
     "right, and warns": (
         "import sys, warnings\nwarnings.warn('careful')\nprint('hello')\nprint('oh', file=sys.stderr)\n"

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -149,3 +150,38 @@ def test_a_bubblewrap_that_does_not_work_is_refused_at_the_start_with_the_cures(
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
         with pytest.raises(NoSandbox, match=f"{problem}.*0[.]8.*AppArmor.*userns=0"):
             Station()
+
+
+def peak_mb(station, graded):
+    """How much memory a judge holds at the most, until the future `graded` is done."""
+    peak = 0
+    while not graded.done():
+        for judge in list(station._judges):
+            with suppress(OSError), open(f"/proc/{judge}/status") as file:
+                peak = max(
+                    [peak, *(int(line.split()[1]) >> 10 for line in file if line.startswith("VmHWM:"))]
+                )
+        time.sleep(0.02)
+    return peak
+
+
+@pytest.mark.parametrize(
+    ("parts", "outcome"),
+    [("[bytes(200_000_000)]", "too slow"), ("[bytes(3_000_000)] * 1000", "crashed")],
+    ids=["large ones", "one of many parts"],
+)
+def test_messages_do_not_fill_the_judges_memory(station, parts, outcome):
+    text = f"""import time
+def a():
+    from ipykernel.kernelapp import IPKernelApp
+    out, parts = IPKernelApp.instance().kernel.iopub_socket, {parts}
+    while True:
+        out.send_multipart(parts, copy=False)
+        time.sleep(0.05)
+def b(): return "b"
+"""
+    with ThreadPoolExecutor(1) as pool:
+        graded = pool.submit(station.grade, a_task(text, ["a", "b"], time_limit=3.0))
+        peak = peak_mb(station, graded)
+    assert outcomes(graded.result()) == [outcome, "right"]
+    assert 0 < peak < 1200

@@ -29,8 +29,8 @@ from nexttoken.classroom import keeper, provisioner
 OUTPUT_LIMIT = 200_000  # characters of an exercise's messages
 KEPT_LIMIT = 20_000  # characters of a cell's printing that are kept
 GRACE = 1.0  # seconds in which an interrupted cell may end by itself
+HELD_LIMIT = 500  # MB of messages that wait for us, in our memory
 START_LIMIT = 60.0  # seconds for a kernel to start
-LARGEST_MESSAGE = 4_000_000  # bytes
 _NOT_COMPARED = ("display_data", "execute_result", "update_display_data", "clear_output")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -49,6 +49,10 @@ class Kernel(RunningKernel):  # type: ignore[misc]
     deadline = float("inf")
     heard = 0
     spoilt = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.held_before = held_mb()
+        super().__init__(*args, **kwargs)
 
     def get_message(self, stream: str, timeout: float | None = None) -> Any:
         """The next message.
@@ -75,6 +79,8 @@ class Kernel(RunningKernel):  # type: ignore[misc]
                 return message
             if not self.is_alive():
                 raise self._spoilt("crashed", self.km.provisioner.why_it_ended)
+            if held_mb() > self.held_before + HELD_LIMIT:  # one message can have any number of parts
+                raise self._spoilt("crashed", f"it sent more than {HELD_LIMIT} MB of messages")
             if time.monotonic() > self.deadline + grace:
                 if stream == "shell":
                     raise Empty
@@ -242,6 +248,12 @@ class Judge:
         if not exercise_of(item) and problem is not None:
             book.setup_failed = True
         self.cells.append(record)
+
+
+def held_mb() -> int:
+    """How much memory this process holds."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() >> 20
 
 
 def printed_by(kernel: Kernel, source: str) -> str:

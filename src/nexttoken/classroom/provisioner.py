@@ -11,12 +11,26 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import zmq
+from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from nexttoken.classroom import box
 
 NAME = "nexttoken-warm"
+LARGEST_MESSAGE = 4_000_000  # bytes; whoever sends more of one is cut off
+MESSAGES_WAITING = 100  # in our memory; the others wait in the kernel's
+
+
+class CarefulClient(BlockingKernelClient):
+    """A client whose memory a kernel cannot fill while nobody reads what it sends."""
+
+    def _context_default(self) -> "zmq.Context[zmq.Socket[bytes]]":
+        context = super()._context_default()
+        context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)  # for the sockets that are made from now on
+        context.setsockopt(zmq.RCVHWM, MESSAGES_WAITING)
+        return context
 
 
 class WarmProvisioner(KernelProvisionerBase):
@@ -34,6 +48,7 @@ class WarmProvisioner(KernelProvisionerBase):
         manager: Any = self.parent
         self._folder = tempfile.mkdtemp(prefix="kernel-", dir=request()["folder"])
         manager.connection_file = f"{self._folder}/connection.json"
+        manager.client_factory = CarefulClient
         manager.transport, manager.ip = "ipc", f"{self._folder}/k"
         manager.write_connection_file()
         self.connection_info = manager.get_connection_info()
