@@ -22,7 +22,7 @@ _STYLE = Markup("""
 @media (prefers-color-scheme: dark) { :root { --ink: #ececf1; --soft: #b4b4c0; --paper: #17171c; --line: #44444f;
   --right: #7fd8a4; --wrong: #ff9d9d; --code: #22222a; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem;
-  margin: 2rem auto; padding: 0 1rem; }
+  margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
 pre { background: var(--code); padding: .6rem .8rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; margin: .3rem 0; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .15rem .9rem .15rem 0; border-bottom: 1px solid var(--line); }
@@ -36,6 +36,9 @@ _PAGE = Markup(
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
     "<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
 )
+# What is too wide for a phone scrolls, and with tabindex it does so by the keyboard, too.
+_TABLE = Markup('<div class="scroll" role="region" aria-label="{}" tabindex="0"><table>{}{}</table></div>')
+_CODE = Markup('<pre role="group" aria-label="{}" tabindex="0">{}</pre>')
 _SIGN = {State.RIGHT: "✓", State.NOT_DONE: "·"}
 
 
@@ -56,12 +59,19 @@ def feedback(sheet: Sheet) -> str:
         earned = plain(sum(mark.earned for mark in marks))
         points = sum(mark.verdict.points for mark in marks)
         parts.append(Markup("<h2>{}: {} of {} points</h2>").format(chapter, earned, points))
-        parts.append(_overview(marks))
+        parts.append(_overview(chapter, marks))
         parts += [_explained(mark) for mark in marks if not mark.verdict.right or mark.by_hand is not None]
     return page(title, parts)
 
 
-def _overview(marks: Sequence[Mark]) -> Markup:
+def _table(label: str, heads: Sequence[str], numbers: Sequence[str], rows: Iterable[Markup]) -> Markup:
+    """A table with these words above its columns; those among `numbers` stand on the right."""
+    head, number = Markup('<th scope="col">{}</th>'), Markup('<th scope="col" class="number">{}</th>')
+    cells = Markup("").join((number if text in numbers else head).format(text) for text in heads)
+    return _TABLE.format(label, Markup("<tr>{}</tr>").format(cells), Markup("").join(rows))
+
+
+def _overview(chapter: str, marks: Sequence[Mark]) -> Markup:
     row = Markup(
         '<tr><td class="{look}">{sign}</td><td><code>{function}</code></td><td>{state}</td>'
         '<td class="number">{earned} of {points}</td></tr>'
@@ -77,8 +87,8 @@ def _overview(marks: Sequence[Mark]) -> Markup:
         )
         for m in marks
     ]
-    head = Markup('<tr><th></th><th>exercise</th><th></th><th class="number">points</th></tr>')
-    return Markup('<div class="scroll"><table>{}{}</table></div>').format(head, Markup("").join(rows))
+    heads = ("sign", "exercise", "result", "points")
+    return _table(f"The exercises of {chapter}", heads, ("points",), rows)
 
 
 def _explained(mark: Mark) -> Markup:
@@ -94,10 +104,13 @@ def _explained(mark: Mark) -> Markup:
         for line in verdict.message.split("\n"):
             parts.append(Markup("<p>{}</p>").format(line))
         if verdict.call:
-            parts.append(Markup('<p class="soft">The cell</p><pre>{}</pre>').format(verdict.call))
+            code = _CODE.format(f"{verdict.exercise}, the cell", verdict.call)
+            parts.append(Markup('<p class="soft">The cell</p>{}').format(code))
         sides = [("yours", "wrong", verdict.got), ("expected", "right", verdict.expected)]
         shown = [
-            Markup('<div><p class="{}">{}</p><pre>{}</pre></div>').format(look, label, text)
+            Markup('<div><p class="{}">{}</p>{}</div>').format(
+                look, label, _CODE.format(f"{verdict.exercise}, {label}", text)
+            )
             for label, look, text in sides
             if text
         ]
@@ -138,8 +151,7 @@ def class_page(group: Class, sheets: Sequence[Sheet], link: dict[str, str]) -> s
         )
         for s in sheets
     ]
-    head = Markup('<tr><th>name</th><th>id</th><th class="number">points</th><th>notes</th></tr>')
-    parts.append(Markup('<div class="scroll"><table>{}{}</table></div>').format(head, Markup("").join(rows)))
+    parts.append(_table("Everybody's points", ("name", "id", "points", "notes"), ("points",), rows))
     return page("The class", parts)
 
 
@@ -188,11 +200,8 @@ def _passed_table(graded: Sequence[Sheet]) -> Markup:
         right = sum(mark.verdict.right for mark in marks)
         blank = sum(mark.verdict.state is State.NOT_DONE for mark in marks)
         rows.append(row.format(name, right, len(marks) - right - blank, blank))
-    heads = Markup("").join(
-        Markup('<th class="number">{}</th>').format(t) for t in ("passed", "wrong", "not done")
-    )
-    table = Markup('<div class="scroll"><table><tr><th>exercise</th>{}</tr>{}</table></div>')
-    return table.format(heads, Markup("").join(rows))
+    counts = ("passed", "wrong", "not done")
+    return _table("How many passed each exercise", ("exercise", *counts), counts, rows)
 
 
 def _mistakes(graded: Sequence[Sheet]) -> Markup:
