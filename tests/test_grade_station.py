@@ -185,3 +185,13 @@ def b(): return "b"
         peak = peak_mb(station, graded)
     assert outcomes(graded.result()) == [outcome, "right"]
     assert 0 < peak < 1200
+
+
+def test_a_right_answer_that_changes_what_all_share_costs_the_next_one_nothing(station):
+    text = """import torch
+def a():
+    torch.set_default_dtype(torch.float32)
+    return "a"
+def b(): return "b" if torch.get_default_dtype() == torch.float64 else "spoilt"
+"""
+    assert outcomes(station.grade(a_task(text, ["a", "b"]))) == ["right", "right"]

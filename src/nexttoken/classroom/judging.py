@@ -165,18 +165,13 @@ class Judge:
             if book.kernel.spoilt or book.timed_out:
                 pytest.skip("not run")
             return
-        if self._failed(book.exercise) and not (book.kernel.spoilt or book.timed_out):
+        if book.exercise and not (book.kernel.spoilt or book.timed_out):  # a right answer may do damage too
             book.kernel.spoilt = not self._sings(book)
         book.exercise = name
         if book.kernel.spoilt or book.timed_out:
             self._set_up_again(book)
         book.kernel.heard = 0
         book.kernel.deadline = time.monotonic() + self.time_limit
-
-    def _failed(self, name: str) -> bool:
-        """Whether the exercise did other than fail for being unfinished."""
-        records = [record for record in self.cells if name and record["exercise"] == name]
-        return any(not r["passed"] and r.get("error", {}).get("name") != "NotDoneYet" for r in records)
 
     def _sings(self, book: GradedNotebook) -> bool:
         """Whether what all exercises share is still as it was."""
