@@ -23,7 +23,7 @@ from typing import Any
 from nexttoken.classroom import box
 
 LOOK_EVERY = 0.1  # seconds
-CHARTER = (
+NAMESPACES = (
     0x10000000 | 0x20000 | 0x20000000 | 0x40000000 | 0x8000000 | 0x4000000
 )  # user, mounts, pid, net, ipc, uts
 _SET_DEATH_SIGNAL, _SET_DUMPABLE, _DROP_BOUND, _SUBREAPER, _NO_NEW_PRIVILEGES, _AMBIENT = 1, 4, 24, 36, 38, 47
@@ -110,7 +110,7 @@ def start_kernel(request: dict[str, Any], limits: Limits, walls: Box | None, ask
         try:
             if walls:
                 handle = os.pidfd_open(walls.first)
-                check(_libc.setns(handle, CHARTER), "join the box")
+                check(_libc.setns(handle, NAMESPACES), "join the box")
             kernel = os.fork()
             if kernel:
                 os._exit(0)
