@@ -61,6 +61,25 @@ INSIDE = {
         WITHOUT,
         "",
     ),
+    "files of memory that nobody maps": (
+        "import os\nheld = [os.memfd_create('x') for _ in range(40)]\n"
+        "for file in held: os.write(file, bytes(50_000_000))\nraise RuntimeError('held 2 GB')",
+        WITHOUT,
+        "PermissionError",
+    ),
+    "segments of memory that nobody maps": (
+        """import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype, libc.shmdt.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+for _ in range(40):
+    if (segment := libc.shmget(0, 50_000_000, 0o1600)) < 0: raise OSError(ctypes.get_errno(), "shmget")
+    place = libc.shmat(segment, None, 0)
+    ctypes.memset(place, 1, 50_000_000)
+    libc.shmdt(place)
+raise RuntimeError("held 2 GB")""",
+        WITHOUT,
+        "PermissionError",
+    ),
     "fork bomb": (
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
         WITHOUT,
