@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from rich.console import Console
 from nexttoken.classroom import running
 from nexttoken.classroom.answer_key import Key
 from nexttoken.classroom.box import NoSandbox
+from nexttoken.classroom.cluster import Cluster
 from nexttoken.classroom.keeper import Limits
 from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.station import Station, StationFailed, Task
@@ -195,3 +197,9 @@ def a():
 def b(): return "b" if torch.get_default_dtype() == torch.float64 else "spoilt"
 """
     assert outcomes(station.grade(a_task(text, ["a", "b"]))) == ["right", "right"]
+
+
+def test_without_dask_the_checkout_is_installed_and_nothing_of_that_name_from_an_index(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(RuntimeError, match=r"pip install --editable '\.\[grade\]'"):
+        Cluster("tcp://127.0.0.1:9", sandbox=True)

@@ -30,7 +30,9 @@ class Cluster:
         try:
             import distributed
         except ModuleNotFoundError:
-            raise RuntimeError("--scheduler needs Dask: pip install 'nexttoken[grade]'.") from None
+            raise RuntimeError(
+                "--scheduler needs Dask: .venv/bin/pip install --editable '.[grade]'."
+            ) from None
         self._sandbox = sandbox
         try:
             self._client = distributed.Client(address, timeout=CONNECT_SECONDS)
