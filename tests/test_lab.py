@@ -147,6 +147,15 @@ def test_a_bar_that_was_cut_off_is_marked_by_a_sign_not_by_colour_alone():
     assert [t.get_text() for t in one_kept.texts] == ["×", "1.00"]
 
 
+def test_no_series_is_left_out_of_a_picture_for_want_of_a_style():
+    lines = {f"line {n}": (range(2), [0.0, n]) for n in range(len(plots.MARKED) + 1)}
+    with pytest.raises(ValueError, match="shorter"):
+        plots.curve_panels({"too many": lines}, across="x", up="y")
+    del lines["line 0"]
+    axes = plots.curve_panels({"all": lines}, across="x", up="y").figure.axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(lines)
+
+
 def test_predictions_are_scored_once_for_each_question(monkeypatch, capsys):
     monkeypatch.setattr(predict, "_near", {})
     predict.compare("bits", guess=4.0, result=2.0)

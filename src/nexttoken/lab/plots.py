@@ -3,8 +3,9 @@
 Colours are Okabe and Ito's, which stay apart for colour-blind eyes; nothing is told by colour alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
+from typing import TypeVar
 
 import matplotlib
 import torch
@@ -16,7 +17,22 @@ from torch import Tensor
 
 INK, QUIET = "#222222", "#6b6b6b"
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-MARKED = [(BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PINK, "D", ":")]
+MARKED: list[tuple[str, str, str | tuple[int, tuple[int, ...]]]] = [  # colour, marker, line
+    (BLUE, "o", "-"),
+    (ORANGE, "s", "--"),
+    (GREEN, "^", "-."),
+    (PINK, "D", ":"),
+    (INK, "v", (0, (6, 2))),
+]
+POINTS = MARKED[3::-1]  # for single points beside lines: from the other end, and not black
+Series = TypeVar("Series")
+Style = TypeVar("Style")
+
+
+def _styled(series: Iterable[Series], styles: Sequence[Style]) -> Iterator[tuple[Series, Style]]:
+    """Each series with a style of its own; ValueError where there are more of them than styles."""
+    series = list(series)
+    return zip(series, styles[: len(series)], strict=True)
 
 
 class Picture:
@@ -99,9 +115,9 @@ def curves(
     """
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.subplots()
-    for (label, (at, low, high)), colour in zip((ranges or {}).items(), (QUIET, PINK), strict=False):
+    for (label, (at, low, high)), colour in _styled((ranges or {}).items(), (QUIET, PINK)):
         axes.vlines(at, low, high, color=colour, alpha=0.35, linewidth=9, label=label)
-    for (label, y), (colour, marker, style) in zip(lines.items(), MARKED, strict=False):
+    for (label, y), (colour, marker, style) in _styled(lines.items(), MARKED):
         axes.plot(x, y, color=colour, marker=marker, linestyle=style, label=label)
     for label, (at, y) in (points or {}).items():
         axes.plot(
@@ -129,9 +145,9 @@ def power_law(
     """Points and lines, each with its own (x, y), on paper where a power of x is a straight line."""
     figure = Figure(figsize=(6.4, 4.0))
     axes = figure.subplots()
-    for (label, (x, y)), (colour, marker, _) in zip(points.items(), MARKED, strict=False):
+    for (label, (x, y)), (colour, marker, _) in _styled(points.items(), MARKED):
         axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
-    for (label, (x, y)), style in zip(lines.items(), ("-", "--", ":"), strict=False):
+    for (label, (x, y)), style in _styled(lines.items(), ("-", "--", ":")):
         axes.plot(x, y, color=QUIET, linestyle=style, label=label)
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -175,7 +191,7 @@ def measured(
         axes.annotate(
             line[0], (0, line[1]), (4, 3), axes.get_yaxis_transform(), textcoords="offset points", color=INK
         )
-    for (label, points), (colour, marker, style) in zip(series.items(), MARKED, strict=False):
+    for (label, points), (colour, marker, style) in _styled(series.items(), MARKED):
         x, low, middle, high = zip(*points, strict=True)
         axes.vlines(x, low, high, color=colour, linewidth=2, alpha=0.6)
         axes.plot(x, middle, color=colour, marker=marker, linestyle=style, label=label)
@@ -197,7 +213,7 @@ def marked_rows(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], *,
     figure = Figure(figsize=(6.4, 0.9 + 0.42 * len(rows)))
     axes = figure.subplots()
     series = list(next(iter(rows.values())))
-    for number, (label, (colour, marker, _)) in enumerate(zip(series, MARKED, strict=False)):
+    for number, (label, (colour, marker, _)) in enumerate(_styled(series, MARKED)):
         places = [row + 0.22 * (number - (len(series) - 1) / 2) for row in range(len(rows))]
         low, middle, high = zip(*(marks[label] for marks in rows.values()), strict=True)
         axes.hlines(places, low, high, color=colour, linewidth=2, alpha=0.6)
@@ -220,7 +236,7 @@ def histograms(groups: Mapping[str, Float[Tensor, " values"]], *, across: str, b
     axes = figure.subplots()
     together = torch.cat(list(groups.values()))
     edges = torch.linspace(together.min().item(), together.max().item(), bins + 1).tolist()
-    for number, ((label, values), (colour, _, style)) in enumerate(zip(groups.items(), MARKED, strict=False)):
+    for number, ((label, values), (colour, _, style)) in enumerate(_styled(groups.items(), MARKED)):
         form = {"histtype": "stepfilled", "alpha": 0.35} if number == 0 else {"histtype": "step"}
         axes.hist(
             values.tolist(), bins=edges, color=colour, linestyle=style, linewidth=2, label=label, **form
@@ -299,7 +315,7 @@ def word_map(points: Float[Tensor, "words 2"], groups: Mapping[str, Sequence[str
     axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     colours: dict[str, str] = {}
     named = dict(zip((w for words in groups.values() for w in words), points.tolist(), strict=True))
-    for (group, words), (colour, marker, _) in zip(groups.items(), MARKED, strict=False):
+    for (group, words), (colour, marker, _) in _styled(groups.items(), MARKED):
         axes.plot(
             *zip(*(named[word] for word in words), strict=True),
             color=colour,
@@ -400,11 +416,9 @@ def curve_panels(
     for number, (axes, (title, lines)) in enumerate(
         zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True)
     ):
-        for (label, (x, y)), (colour, _, style) in zip(lines.items(), MARKED, strict=False):
+        for (label, (x, y)), (colour, _, style) in _styled(lines.items(), MARKED):
             axes.plot(x, y, color=colour, linestyle=style, linewidth=1.8, label=label)
-        for (label, (x, y)), (colour, marker, _) in zip(
-            (marks or {}).get(title, {}).items(), reversed(MARKED), strict=False
-        ):
+        for (label, (x, y)), (colour, marker, _) in _styled((marks or {}).get(title, {}).items(), POINTS):
             axes.plot(x, y, color=colour, marker=marker, linestyle="none", label=label)
         axes.set_title(title, fontsize=11, color=INK)
         axes.grid(axis="y", color=QUIET, alpha=0.25)
