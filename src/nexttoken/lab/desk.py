@@ -26,7 +26,7 @@ def cases(count: int, seed: int, topics: Sequence[Topic] = TOPICS) -> list[texts
 
 
 def exam(count: int = 400, topics: Sequence[Topic] = TOPICS) -> list[texts.Case]:
-    """The cases on which models are compared; never used in training."""
+    """The cases on which models are compared. They are drawn apart; some occur in training, by chance."""
     return cases(count, EXAM_SEED, topics)
 
 

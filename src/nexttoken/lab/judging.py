@@ -167,7 +167,7 @@ def agreement(model: RewardModel, on: preferences.Comparisons) -> tuple[float, f
 
 
 def batching(seed: int) -> dict[str, Any]:
-    """The same comparisons in three kinds of batches."""
+    """The same comparisons in four kinds of batches."""
     sft = checkpoints.load(f"sft-{seed}", READY_MADE)
     on = preferences.compare(sft, PROMPTS, seed)
     test = preferences.compare(sft, UNSEEN, seed + 500)

@@ -177,7 +177,7 @@ class Lesson:
         for name, share, count in zip(
             ("learned", "held back"), (self.learned, self.held_back), self.pairs, strict=True
         ):
-            low, high = desk.interval(share, count)
+            low, high = desk.interval(share, count // 3)  # of the six pairs of a ranking, two are independent
             lines.append(f"{name:9} {count:4} pairs, agrees on {share:.2f} [{low:.2f}, {high:.2f}]")
         return "\n".join(lines)
 
