@@ -8,20 +8,24 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from classes import Classroom
 from nbformat.v4 import new_code_cell, new_notebook, new_output, writes
 from rich.console import Console
 
-from nexttoken.classroom import running
+from nexttoken import course
+from nexttoken.classroom import grading, running
 from nexttoken.classroom.answer_key import Key
 from nexttoken.classroom.box import NoSandbox
 from nexttoken.classroom.cluster import Cluster
 from nexttoken.classroom.keeper import Limits
 from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.station import Station, StationFailed, Task
+from nexttoken.grading.verdict import State, Verdict
 
 CHAPTER = "attention"
 CANARY = {"canary": "import torch\nprint(torch.get_default_dtype())", "sings": "torch.float64\n"}
@@ -61,7 +65,9 @@ def outcomes(records):
 def test_all_setups_together_have_a_limit_and_then_the_rest_is_too_slow(station):
     text = "import os, time\ntime.sleep(1.5)\ndef a(): os._exit(0)\nb = c = d = a"
     task = a_task(text, ["a", "b", "c", "d"], setup_limit=2.0)
-    assert outcomes(station.grade(task)) == ["crashed", "crashed", "too slow", "too slow"]
+    cells = station.grade(task)
+    assert outcomes(cells) == ["crashed", "crashed", "too slow", "too slow"]
+    assert "imports" in cells[-1]["trouble"]["why"]
 
 
 def test_a_judge_gets_the_time_that_it_may_need():
@@ -100,19 +106,21 @@ class Unlucky:
 
     def submit(self, job):
         done = Future()
-        if job.student == "b\x1b":
+        if job.student.startswith("b"):
             done.set_exception(StationFailed("no kernel"))
         else:
             done.set_result(Result(job.student, job.task.chapter, job.fingerprint, []))
         return done
 
 
-def test_what_the_grader_fails_at_stops_nobody_else_and_is_named_at_the_end(tmp_path):
+def test_what_the_grader_fails_at_stops_nobody_else_and_is_not_kept(tmp_path):
     records = Records(tmp_path)
     jobs = [running.Job(name, a_task("", ["a"]), Key(CHAPTER, "", ()), "1") for name in ("a", "b\x1b", "c")]
-    with pytest.raises(SystemExit, match=r"\n  b\ufffd, attention: no kernel\n.* --resume") as ended:
-        running.run(Unlucky(), jobs, records, 1, Console())
-    assert isinstance(ended.value.code, str)  # Python says it, and ends with 1
+    (lost,) = running.run(Unlucky(), jobs, records, 1, Console())
+    assert (lost.student, lost.chapter) == ("b\x1b", CHAPTER)
+    assert {verdict.state for verdict in lost.verdicts} == {State.NOT_GRADED}
+    assert lost.verdicts[0].message.endswith("no word on the answer: no kernel")
+    assert str(grading.Ungraded([lost] * 30)).count("\n  b\ufffd, attention") == 20
     kept = [records.get(job.student, CHAPTER, "1") is not None for job in jobs]
     assert kept == [True, False, True]
 
@@ -203,3 +211,30 @@ def test_without_dask_the_checkout_is_installed_and_nothing_of_that_name_from_an
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(RuntimeError, match=r"pip install --editable '\.\[grade\]'"):
         Cluster("tcp://127.0.0.1:9", sandbox=True)
+
+
+class AllRight(Unlucky):
+    """A grader that finds all answers right, but fails at one student's submission."""
+
+    def submit(self, job):
+        done = super().submit(job)
+        if done.exception() is None:
+            found = course.exercises(job.task.chapter)
+            done.result().verdicts[:] = [Verdict.of(one, State.RIGHT) for one in found]
+        return done
+
+    def close(self):
+        pass
+
+
+def test_a_class_gets_its_marks_also_where_the_grader_fails_at_one(tmp_path, monkeypatch):
+    made = Classroom(tmp_path)
+    for student in ("a", "b", "c"):
+        made.hand_in(student)
+    monkeypatch.setattr(grading, "grader_for", lambda request: AllRight())
+    with pytest.raises(grading.Ungraded, match=r"twice.*\n  b, attention\n--resume"):
+        grading.grade(grading.Request(made.submissions, made.out, (CHAPTER,)), Console(file=StringIO()))
+    totals = [row["total"] for row in made.grades().values()]
+    assert sorted(totals) == ["0", "13", "13"]
+    assert "no word on the answer: no kernel" in made.page("b")
+    assert not Records(made.out).file("b", CHAPTER).exists()

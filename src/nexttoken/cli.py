@@ -223,6 +223,9 @@ def grade(
     except running.Interrupted as stopped:
         console.print(str(stopped), highlight=False)
         raise typer.Exit(130) from None
+    except grading.Ungraded as failure:
+        console.print(str(failure), style="red", highlight=False, markup=False)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -25,7 +25,7 @@ _TIE, _TOO_NEAR = 1e-7, 2e-6
 _TRIES = 200
 _SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
 
-# Run after an exercise that failed: if this prints something else, the answer has changed what all share
+# Run after each exercise: if this prints something else, the answer has changed what all share
 # (print, show, torch's defaults), and the next exercise gets a fresh kernel.
 CANARY = """draw = Inputs(7)
 x, matrix = draw.normal(2, 3), draw.normal(3, 3, scale=0.5)

@@ -7,17 +7,31 @@ from pathlib import Path
 from rich.console import Console
 
 from nexttoken import course
-from nexttoken.classroom import answer_key, intake, marks, reports, running
+from nexttoken.classroom import answer_key, intake, marking, marks, reports, running
 from nexttoken.classroom.cluster import Cluster
 from nexttoken.classroom.marks import Sheet
 from nexttoken.classroom.records import Records, Result
 from nexttoken.classroom.roster import Class, class_of, read_roster
 from nexttoken.classroom.station import EXERCISE_SECONDS
 
+_NAMED = 20  # of the submissions that could not be graded
 NO_SANDBOX = (
     "Without a sandbox: the submissions run as you. They can read your files, use your network, see the other "
     "submissions, change the marks. Only for code that you would run yourself."
 )
+
+
+class Ungraded(Exception):
+    """The grader itself failed at some submissions; all others have their marks."""
+
+    def __init__(self, lost: list[Result]) -> None:
+        names = [marking.printable(f"{result.student}, {result.chapter}") for result in lost]
+        more = [f"and {len(lost) - _NAMED} more"] if len(lost) > _NAMED else []
+        super().__init__(
+            "Not graded, for the grader itself failed at it twice (the student's page says how):\n  "
+            + "\n  ".join(names[:_NAMED] + more)
+            + "\n--resume tries again. What fails each time is for you to look at: overrides.csv takes its points."
+        )
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,8 @@ def grade(request: Request, console: Console) -> list[Sheet]:
         If what was asked cannot be done, with a sentence for the teacher.
     running.Interrupted
         After Ctrl-C.
+    Ungraded
+        At the end, with all reports written, if the grader itself failed at some submissions.
     """
     chapters = chosen_chapters(request.chapters)
     roster = read_roster(request.roster) if request.roster else None
@@ -54,14 +70,18 @@ def grade(request: Request, console: Console) -> list[Sheet]:
     marks.sheets(group, [], chapters, marks.overrides(request.out))
     if not request.sandbox:
         console.print(NO_SANDBOX, style="bold red")
-    results = results_of(request, group, chapters, console)
-    sheets, changed = reports.write_all(request.out, group, results, chapters)
+    results, lost = results_of(request, group, chapters, console)
+    sheets, changed = reports.write_all(request.out, group, results + lost, chapters)
     reports.say(request.out, group, sheets, changed, console)
+    if lost:
+        raise Ungraded(lost)
     return sheets
 
 
-def results_of(request: Request, group: Class, chapters: list[str], console: Console) -> list[Result]:
-    """What is kept of an earlier run with the same key, and the rest graded now."""
+def results_of(
+    request: Request, group: Class, chapters: list[str], console: Console
+) -> tuple[list[Result], list[Result]]:
+    """What is kept of an earlier run with the same key, and the rest graded now; and what could not be graded."""
     records = Records(request.out)
     secret = records.secret(request.seed_file, fresh=not request.resume)
     with console.status("computing what is expected"), ThreadPoolExecutor(1) as beside:
@@ -79,11 +99,11 @@ def results_of(request: Request, group: Class, chapters: list[str], console: Con
         with console.status("grading the references first"):
             running.rehearse(grader, keys, request.exam, request.time_limit)
         jobs = running.jobs_of(group, keys, request.exam, request.time_limit)
-        running.run(grader, jobs, records, request.jobs or running.default_jobs(), console)
+        lost = running.run(grader, jobs, records, request.jobs or running.default_jobs(), console)
     finally:
         grader.close()
     found = [records.get(job.student, job.task.chapter, job.fingerprint) for job in jobs]
-    return [result for result in found if result is not None]
+    return [result for result in found if result is not None], lost
 
 
 def chosen_chapters(names: tuple[str, ...]) -> list[str]:

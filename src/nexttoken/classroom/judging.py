@@ -31,6 +31,7 @@ KEPT_LIMIT = 20_000  # characters of a cell's printing that are kept
 GRACE = 1.0  # seconds in which an interrupted cell may end by itself
 HELD_LIMIT = 500  # MB of messages that wait for us, in our memory
 START_LIMIT = 60.0  # seconds for a kernel to start
+IMPORTS = "the file was imported anew after answers that ended Python, and all these imports took too long"
 _NOT_COMPARED = ("display_data", "execute_result", "update_display_data", "clear_output")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -185,7 +186,7 @@ class Judge:
 
     def _set_up_again(self, book: GradedNotebook) -> None:
         if self.setup_left <= 0:
-            raise Trouble("too slow", "")
+            raise Trouble("too slow", IMPORTS)
         try:
             kernel = book.new_kernel()
         except Exception as error:
@@ -197,7 +198,7 @@ class Judge:
         try:
             printed_by(kernel, setup.source)
         except Empty:
-            raise Trouble("too slow", "") from None
+            raise Trouble("too slow", IMPORTS) from None
         finally:
             self.setup_left -= time.monotonic() - began
 

@@ -44,6 +44,12 @@ def not_handed_in(chapter: str) -> list[Verdict]:
     return [Verdict.of(found, State.NOT_DONE, message) for found in course.exercises(chapter)]
 
 
+def not_graded(chapter: str, why: str) -> list[Verdict]:
+    """The verdicts where the grader itself failed."""
+    message = f"This is the grader's own trouble, and no word on the answer: {printable(why)}"
+    return [Verdict.of(found, State.NOT_GRADED, message) for found in course.exercises(chapter)]
+
+
 def _of(found: course.Exercise, source: str, state: State, message: str = "", **more: str) -> Verdict:
     """A verdict whose place is that in the student's file."""
     match = re.search(rf"^def {found.function}\b", source, re.MULTILINE)
@@ -93,7 +99,7 @@ def _judged(
 
 def _trouble(record: Record, time_limit: float) -> tuple[State, str]:
     state, why = State(record["trouble"]["state"]), record["trouble"]["why"]
-    if state is State.TIMEOUT:
+    if state is State.TIMEOUT and not why:
         lines = record.get("error", {}).get("lines", [])
         at = f" It was in src/nexttoken/{lines[-1][0]}.py, line {lines[-1][1]}." if lines else ""
         why = f"stopped after {time_limit:g} seconds: is there a loop that never ends?{at}"

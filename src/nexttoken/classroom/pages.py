@@ -39,7 +39,7 @@ _PAGE = Markup(
 # What is too wide for a phone scrolls, and with tabindex it does so by the keyboard, too.
 _TABLE = Markup('<div class="scroll" role="region" aria-label="{}" tabindex="0"><table>{}{}</table></div>')
 _CODE = Markup('<pre role="group" aria-label="{}" tabindex="0">{}</pre>')
-_SIGN = {State.RIGHT: "✓", State.NOT_DONE: "·"}
+_SIGN = {State.RIGHT: "✓", State.NOT_DONE: "·", State.NOT_GRADED: "?"}
 
 
 def page(title: str, parts: Iterable[Markup]) -> str:

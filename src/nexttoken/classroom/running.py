@@ -31,22 +31,6 @@ from nexttoken.classroom.records import Records, Result, fingerprint
 from nexttoken.classroom.roster import Class
 
 _ATTEMPTS = 2  # for what fails through no fault of a submission
-_NAMED = 20  # of the submissions that could not be graded
-
-
-class Ungraded(SystemExit):
-    """The grader failed at some of the submissions; all others are graded and kept. The command ends with 1."""
-
-    def __init__(self, failures: list[str]) -> None:
-        shown = [marking.printable(line) for line in failures[:_NAMED]]
-        if len(failures) > _NAMED:
-            shown.append(f"and {len(failures) - _NAMED} more")
-        super().__init__(
-            "Not graded, through the grader's own fault:\n  "
-            + "\n  ".join(shown)
-            + "\nAll others are graded and kept. --resume tries these again, and writes the marks "
-            "when none is left; what fails each time can be taken out of the submissions."
-        )
 
 
 class Interrupted(Exception):
@@ -161,17 +145,19 @@ def as_answers(chapter: str) -> bytes:
     return text.encode()
 
 
-def run(grader: Grader, jobs: list[Job], records: Records, jobs_at_once: int, console: Console) -> int:
-    """Grade the jobs that are not in the records yet, and keep each result at once; how many were graded.
+def run(
+    grader: Grader, jobs: list[Job], records: Records, jobs_at_once: int, console: Console
+) -> list[Result]:
+    """Grade the jobs that are not in the records yet, and keep each result at once.
+
+    What comes back is not kept: results that say "not graded", where the grader itself failed.
 
     Raises
     ------
     Interrupted
         After Ctrl-C. What runs at that time is dropped.
-    Ungraded
-        At the end, if the grader itself failed at some of them.
     """
-    failures: list[str] = []
+    lost: list[Result] = []
     todo = [job for job in jobs if records.get(job.student, job.task.chapter, job.fingerprint) is None]
     done = len(jobs) - len(todo)
     with _bar(console) as progress, _without_keyboard_interrupts() as stopped:
@@ -193,16 +179,16 @@ def run(grader: Grader, jobs: list[Job], records: Records, jobs_at_once: int, co
                 try:
                     result = future.result()
                 except station.StationFailed as failure:  # costs nobody else the marks
-                    failures.append(f"{job.student}, {job.task.chapter}: {failure}")
+                    chapter = job.task.chapter
+                    verdicts = marking.not_graded(chapter, str(failure))
+                    lost.append(Result(job.student, chapter, job.fingerprint, verdicts))
                     continue
                 records.keep(result)
                 done += 1
                 progress.update(bar, completed=done)
     if stopped.is_set():
         raise Interrupted(done, len(jobs))
-    if failures:
-        raise Ungraded(failures)
-    return len(todo)
+    return lost
 
 
 class _Rate(ProgressColumn):

@@ -21,6 +21,7 @@ _LOOK = {
     State.UNREADABLE: ("!", "red"),
     State.TIMEOUT: ("✗", "red"),
     State.CRASHED: ("✗", "red"),
+    State.NOT_GRADED: ("?", "red"),
 }
 _PRINTED_LIMIT = 1_000  # characters of an answer's own printing that are shown
 

@@ -19,6 +19,7 @@ class State(StrEnum):
     UNREADABLE = "cannot be read"  # a syntax error, or an import that fails
     TIMEOUT = "too slow"
     CRASHED = "crashed"
+    NOT_GRADED = "not graded"  # through no fault of the answer
 
 
 @dataclass(frozen=True)
