@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accessibility import violations
 from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,9 +78,7 @@ def test_axe_finds_nothing_serious(name: str, scheme: str, opened: Callable[...,
     with opened(f"{name}.html", color_scheme=scheme, reduced_motion="reduce") as page:
         # Not while the colours still fade from one scheme to the other.
         page.evaluate("Promise.all(document.getAnimations().map((a) => a.finished.catch(() => null)))")
-        found = Axe().run(page).response["violations"]
-        serious = [v for v in found if v["impact"] in ("serious", "critical")]
-        assert [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in serious] == []
+        assert violations(page, impacts="serious critical") == []
 
 
 @pytest.mark.parametrize("name", PAGES)
