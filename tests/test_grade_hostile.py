@@ -80,6 +80,15 @@ raise RuntimeError("held 2 GB")""",
         WITHOUT,
         "PermissionError",
     ),
+    "semaphores that nobody maps": (
+        """import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+for _ in range(10):
+    if libc.semget(0, 32_000, 0o600) < 0: raise OSError(ctypes.get_errno(), "semget")
+raise RuntimeError("held 20 MB that nobody sees")""",
+        WITHOUT,
+        "PermissionError",
+    ),
     "fork bomb": (
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
         WITHOUT,
@@ -249,7 +258,7 @@ if os.getuid() == 0: found.append("uid")
 AT_IMPORT = {
     "ends Python at import": ("import os; os._exit(3)", "exit code 3"),
     "exits at import": ("raise SystemExit(0)", "SystemExit"),
-    "loop at import": ("while True: pass", "was imported"),
+    "loop at import": ("while True: pass", "was imported: Stopped after 60 seconds"),
     "cannot be read": ("def (:", "SyntaxError"),
     "null bytes": ("x = '\0'", "null bytes"),
     "imports what is missing": ("import no_such_module", "No module named 'no_such_module'"),

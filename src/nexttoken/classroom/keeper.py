@@ -32,8 +32,11 @@ NAMESPACES = (
 _SET_DEATH_SIGNAL, _SET_DUMPABLE, _DROP_BOUND, _SUBREAPER, _NO_NEW_PRIVILEGES, _AMBIENT = 1, 4, 24, 36, 38, 47
 _SECCOMP, _FILTER = 22, 2
 # What would hold memory that no process maps, so that nobody sees whose it is: by machine, the word for
-# its calls and the numbers of memfd_create, memfd_secret, shmget.
-_UNSEEN_MEMORY = {"x86_64": (0xC000003E, (319, 447, 29)), "aarch64": (0xC00000B7, (279, 447, 194))}
+# its calls and the numbers of memfd_create, memfd_secret, shmget, semget, msgget.
+_UNSEEN_MEMORY = {
+    "x86_64": (0xC000003E, (319, 447, 29, 64, 68)),
+    "aarch64": (0xC00000B7, (279, 447, 194, 190, 186)),
+}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
