@@ -142,6 +142,25 @@ def test_a_file_without_a_name_in_a_zip_file_harms_nothing(tmp_path):
     assert only(tmp_path).files == only(file).files == {"attention": b"x"}
 
 
+def test_a_file_that_lies_beyond_all_files_in_a_zip_file_is_said(tmp_path):
+    with zipfile.ZipFile(tmp_path / "jane.zip", "w") as archive:
+        archive.writestr("attention.py", "x = 1\n")
+    content = bytearray((tmp_path / "jane.zip").read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    name = int.from_bytes(content[entry + 28 : entry + 30], "little")
+    content[entry + 42 : entry + 46] = b"\xff" * 4  # where it lies: see the extra field
+    far = b"\x01\x00\x08\x00" + b"\xff" * 8
+    content[entry + 30 : entry + 32] = len(far).to_bytes(2, "little")
+    content[entry + 46 + name : entry + 46 + name] = far
+    end = content.index(b"PK\x05\x06")
+    size = int.from_bytes(content[end + 12 : end + 16], "little") + len(far)
+    content[end + 12 : end + 16] = size.to_bytes(4, "little")
+    (tmp_path / "jane.zip").write_bytes(content)
+    (found,) = submissions(tmp_path)
+    assert found.files == {}
+    assert any("attention.py cannot be read" in note for note in found.notes)
+
+
 def test_a_zip_in_a_zip_is_opened_once_and_no_deeper(tmp_path):
     inner = zipped(tmp_path / "attention.zip", [("attention.py", b"x")]).read_bytes()
     once = zipped(tmp_path / "once.zip", [("a.zip", inner)]).read_bytes()

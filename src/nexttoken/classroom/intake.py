@@ -146,6 +146,7 @@ _UNREADABLE = (
     NotImplementedError,
     ValueError,
     IndexError,
+    OverflowError,
 )
 
 
