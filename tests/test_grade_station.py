@@ -24,7 +24,7 @@ from nexttoken.classroom.box import NoSandbox
 from nexttoken.classroom.cluster import Cluster
 from nexttoken.classroom.keeper import Limits
 from nexttoken.classroom.records import Records, Result
-from nexttoken.classroom.station import Station, StationFailed, Task
+from nexttoken.classroom.station import Station, StationFailed, StationGone, Task
 from nexttoken.grading.verdict import State, Verdict
 
 CHAPTER = "attention"
@@ -99,6 +99,23 @@ def test_a_warm_process_that_is_gone_is_the_stations_failure(station, tmp_path, 
     monkeypatch.setattr(station, "address", tmp_path / "nobody")
     with pytest.raises(StationFailed, match="FileNotFoundError"):
         station.grade(a_task("", ["a"]))
+    with Station() as ended:
+        ended._process.stdin.close()  # then it ends by itself
+        ended._process.wait()
+        with pytest.raises(StationGone, match="has ended"):
+            ended.grade(a_task("", ["a"]))
+
+
+def test_nobody_is_told_not_graded_by_a_station_that_is_gone(tmp_path):
+    class Gone:
+        def submit(self, job):
+            done = Future()
+            done.set_exception(StationGone("the process that starts the judges has ended"))
+            return done
+
+    job = running.Job("a", a_task("", ["a"]), Key(CHAPTER, "", ()), "1")
+    with pytest.raises(StationGone):
+        running.run(Gone(), [job], Records(tmp_path), 1, Console())
 
 
 class Unlucky:
@@ -234,7 +251,10 @@ def test_a_class_gets_its_marks_also_where_the_grader_fails_at_one(tmp_path, mon
     monkeypatch.setattr(grading, "grader_for", lambda request: AllRight())
     with pytest.raises(grading.Ungraded, match=r"twice.*\n  b, attention\n--resume"):
         grading.grade(grading.Request(made.submissions, made.out, (CHAPTER,)), Console(file=StringIO()))
-    totals = [row["total"] for row in made.grades().values()]
-    assert sorted(totals) == ["0", "13", "13"]
+    table = made.grades()
+    assert [table[name]["total"] for name in "abc"] == ["13", "", "13"]
+    assert (table["b"]["attention.softmax"], table["b"]["attention"]) == ("", "")
+    assert table["b"]["notes"] == "attention was not graded: the grader itself failed"
+    assert 'errors="8"' in (made.out / "junit.xml").read_text(encoding="utf-8")
     assert "no word on the answer: no kernel" in made.page("b")
     assert not Records(made.out).file("b", CHAPTER).exists()

@@ -12,6 +12,7 @@ from trees import ROOT, words
 from nexttoken import course
 from nexttoken.classroom.box import SCRATCH_MB
 from nexttoken.classroom.keeper import Limits
+from nexttoken.classroom.station import SETUP_SECONDS
 
 PAGE = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -66,7 +67,9 @@ def test_the_limits_of_the_box_are_those_that_the_page_names():
     memory_gb = Limits().memory_mb / 1000
     said = (
         f"a /tmp of {SCRATCH_MB} MB of its own, {memory_gb:g} GB of memory in all, "
-        f"{Limits().processes} processes or threads, ten seconds an exercise (`--time-limit`)"
+        f"{Limits().processes} processes or threads, ten seconds an exercise (`--time-limit`), "
+        f"and {SETUP_SECONDS:g} seconds to import the file."
     )
     assert said in words(PAGE)
     assert course.TIME_LIMIT == 10
+    assert f"takes more than {SETUP_SECONDS:g} seconds in all" in words(PAGE)

@@ -59,7 +59,7 @@ def make(out: Path, chapters: Sequence[str], title: str, site: Path | None) -> P
     Raises
     ------
     ValueError
-        If there is something already, or an answer would be in it. Then nothing is written.
+        If there is something already, or an answer would be in it. Then no hand-out is left.
     """
     if out.exists():
         raise ValueError(f"There is {out} already.")

@@ -63,14 +63,15 @@ def junit(sheets: Sequence[Sheet]) -> str:
     for sheet in sheets:
         failed = [mark for mark in sheet.marks if not mark.verdict.right]
         blank = [mark for mark in failed if mark.verdict.state is State.NOT_DONE]
+        lost = [mark for mark in failed if mark.verdict.state is State.NOT_GRADED]
         suite = ElementTree.SubElement(
             root,
             "testsuite",
             name=_clean(sheet.student.id),
             tests=str(len(sheet.marks)),
-            failures=str(len(failed) - len(blank)),
+            failures=str(len(failed) - len(blank) - len(lost)),
             skipped=str(len(blank)),
-            errors="0",
+            errors=str(len(lost)),
             time=f"{sheet.seconds:.3f}",
         )
         for number, mark in enumerate(sheet.marks):
@@ -80,7 +81,7 @@ def junit(sheets: Sequence[Sheet]) -> str:
             for name, value in (("points", mark.verdict.points), ("earned", plain(mark.earned))):
                 ElementTree.SubElement(properties, "property", name=name, value=str(value))
             if not mark.verdict.right:
-                kind = "skipped" if mark in blank else "failure"
+                kind = "skipped" if mark in blank else "error" if mark in lost else "failure"
                 message = _clean(mark.verdict.message.partition("\n")[0])
                 ElementTree.SubElement(case, kind, message=message).text = _clean(words(sheet, number))
     ElementTree.indent(root)

@@ -28,9 +28,10 @@ class Ungraded(Exception):
         names = [marking.printable(f"{result.student}, {result.chapter}") for result in lost]
         more = [f"and {len(lost) - _NAMED} more"] if len(lost) > _NAMED else []
         super().__init__(
-            "Not graded, for the grader itself failed at it twice (the student's page says how):\n  "
+            "Not graded, because the grader itself failed twice at each of these (the student's page says how):\n  "
             + "\n  ".join(names[:_NAMED] + more)
-            + "\n--resume tries again. What fails each time is for you to look at: overrides.csv takes its points."
+            + "\n--resume tries again. If one fails every time, look at it yourself, and give its points in "
+            "overrides.csv."
         )
 
 

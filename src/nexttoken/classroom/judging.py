@@ -31,7 +31,10 @@ KEPT_LIMIT = 20_000  # characters of a cell's printing that are kept
 GRACE = 1.0  # seconds in which an interrupted cell may end by itself
 HELD_LIMIT = 500  # MB of messages that wait for us, in our memory
 START_LIMIT = 60.0  # seconds for a kernel to start
-IMPORTS = "the file was imported anew after answers that ended Python, and all these imports took too long"
+IMPORTS = (
+    "the file was imported anew after answers that ended Python, did not end, or changed what all share; all these "
+    "imports took too long"
+)
 _NOT_COMPARED = ("display_data", "execute_result", "update_display_data", "clear_output")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -227,10 +230,10 @@ class Judge:
         }
         if error := next((o for o in outputs if o.output_type == "error"), None):
             record["error"] = described(error)
-        if book.timed_out:
-            record["trouble"] = {"state": "too slow", "why": ""}
-        elif isinstance(problem, Trouble):
+        if isinstance(problem, Trouble):
             record["trouble"] = {"state": problem.state, "why": problem.why}
+        elif book.timed_out:
+            record["trouble"] = {"state": "too slow", "why": ""}
         elif problem is not None and not isinstance(problem, NbCellError | pytest.skip.Exception):
             # The messages themselves were odd: whoever forges them gets a fresh kernel, and no points.
             record["trouble"] = {

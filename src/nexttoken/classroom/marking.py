@@ -19,17 +19,19 @@ LINE_LIMIT = 160  # characters of a line that are shown
 Record = dict[str, Any]
 
 
-def verdicts(key: Key, records: Sequence[Record], source: bytes, time_limit: float) -> list[Verdict]:
+def verdicts(
+    key: Key, records: Sequence[Record], source: bytes, time_limit: float, setup_limit: float
+) -> list[Verdict]:
     """One verdict for every exercise of the chapter.
 
     `records` says what the cells of the key's notebook came to, the setup first; `source` is the
-    student's file.
+    student's file; the limits are seconds for an exercise and for the setup.
     """
     text = source.decode("utf-8", errors="replace")
     exercises = course.exercises(key.chapter)
     setup, graded = records[0], records[1:]
     if not setup["passed"]:
-        state, message = _setup_problem(key.chapter, setup, time_limit)
+        state, message = _setup_problem(key.chapter, setup, setup_limit)
         return [_of(found, text, state, message) for found in exercises]
     expected = {found.name: [c for c in key.cells() if _exercise(c) == found.name] for found in exercises}
     own = {found.name: [r for r in graded if r["exercise"] == found.name] for found in exercises}
@@ -58,9 +60,9 @@ def _of(found: course.Exercise, source: str, state: State, message: str = "", **
     return replace(Verdict.of(found, state, message, **more), where=where)
 
 
-def _setup_problem(chapter: str, setup: Record, time_limit: float) -> tuple[State, str]:
+def _setup_problem(chapter: str, setup: Record, limit: float) -> tuple[State, str]:
     if "trouble" in setup:
-        state, why = _trouble(setup, time_limit)
+        state, why = _trouble(setup, limit)
         return state, f"While src/nexttoken/{chapter}.py was imported: {why}"
     error = setup.get("error", {"name": "an error", "value": "", "lines": []})
     return State.UNREADABLE, f"Importing src/nexttoken/{chapter}.py failed: {_error_text(error, '')}"

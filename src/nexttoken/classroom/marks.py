@@ -9,7 +9,7 @@ from nexttoken import course
 from nexttoken.classroom import marking
 from nexttoken.classroom.records import Result, read_table, tame, write_table
 from nexttoken.classroom.roster import Class, Student
-from nexttoken.grading.verdict import Verdict
+from nexttoken.grading.verdict import State, Verdict
 
 OVERRIDES = ("id", "exercise", "points", "reason")
 ASSIGNMENT = "Next Token, Please"  # the name of the column in a platform's gradebook
@@ -26,6 +26,16 @@ class Mark:
     @property
     def earned(self) -> float:
         return self.verdict.earned if self.by_hand is None else self.by_hand
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody knows yet what it earns."""
+        return self.verdict.state is State.NOT_GRADED and self.by_hand is None
+
+
+def total(of: Sequence[Mark]) -> int | float | str:
+    """The points of some marks; nothing, as long as one of them is open."""
+    return "" if any(mark.open for mark in of) else plain(sum(mark.earned for mark in of))
 
 
 @dataclass
@@ -45,6 +55,11 @@ class Sheet:
     @property
     def points(self) -> int:
         return sum(mark.verdict.points for mark in self.marks)
+
+    @property
+    def open(self) -> bool:
+        """Whether one of the marks is."""
+        return any(mark.open for mark in self.marks)
 
     def of_chapter(self, chapter: str) -> list[Mark]:
         return [mark for mark in self.marks if mark.verdict.exercise.startswith(f"{chapter}.")]
@@ -73,10 +88,14 @@ def sheets(
                 points, reason = given.get((student.id, verdict.exercise), (None, ""))
                 marks.append(Mark(verdict, points, reason))
         submission = group.submissions.get(student.id)
-        made.append(
-            Sheet(student, marks, submission is not None, submission.notes if submission else [], seconds)
-        )
+        notes = list(submission.notes) if submission else []
+        notes += [f"{c} was not graded: the grader itself failed" for c in chapters if _is_open(marks, c)]
+        made.append(Sheet(student, marks, submission is not None, notes, seconds))
     return sorted(made, key=lambda sheet: (sheet.student.name or sheet.student.id).lower())
+
+
+def _is_open(marks: Sequence[Mark], chapter: str) -> bool:
+    return any(mark.open for mark in marks if mark.verdict.exercise.startswith(f"{chapter}."))
 
 
 def overrides(out: Path) -> list[dict[str, str]]:
@@ -110,13 +129,16 @@ def plain(points: float) -> int | float:
 
 
 def write_grades(file: Path, class_sheets: Sequence[Sheet], chapters: Sequence[str]) -> None:
-    """One row a student: id, name, email, the total, each chapter, each exercise, and what was odd."""
+    """One row a student: id, name, email, the total, each chapter, each exercise, and what was odd.
+
+    Where the grader failed there is no number, and so none in the sums.
+    """
     exercises = [mark.verdict.exercise for mark in class_sheets[0].marks] if class_sheets else []
     header = ["id", "name", "email", "total", "out of", *chapters, *exercises, "notes"]
     rows = []
     for sheet in class_sheets:
-        per_chapter = [plain(sum(m.earned for m in sheet.of_chapter(c))) for c in chapters]
-        per_exercise = [plain(mark.earned) for mark in sheet.marks]
+        per_chapter = [total(sheet.of_chapter(chapter)) for chapter in chapters]
+        per_exercise = [total([mark]) for mark in sheet.marks]
         notes = "; ".join(sheet.notes if sheet.handed_in else ["nothing handed in"])
         who = sheet.student
         rows.append(
@@ -124,7 +146,7 @@ def write_grades(file: Path, class_sheets: Sequence[Sheet], chapters: Sequence[s
                 who.id,
                 who.name,
                 who.email,
-                plain(sheet.earned),
+                total(sheet.marks),
                 sheet.points,
                 *per_chapter,
                 *per_exercise,
@@ -135,14 +157,19 @@ def write_grades(file: Path, class_sheets: Sequence[Sheet], chapters: Sequence[s
 
 
 def write_canvas(file: Path, class_sheets: Sequence[Sheet]) -> bool:
-    """What Canvas imports, if the roster was its own export: its columns and one of ours."""
+    """What Canvas imports, if the roster was its own export: its columns and one of ours.
+
+    Whoever has not been graded in full keeps there what they have.
+    """
     columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
     rows = [sheet for sheet in class_sheets if {"Student", "ID"} <= set(sheet.student.row)]
     if not rows:
         return False
     known = [column for column in columns if column in rows[0].student.row]
     possible = ["    Points Possible", *[""] * (len(known) - 1), rows[0].points]
-    table = [[*(s.student.row.get(column, "") for column in known), plain(s.earned)] for s in rows]
+    table = [
+        [*(s.student.row.get(column, "") for column in known), total(s.marks)] for s in rows if not s.open
+    ]
     write_table(file, [*known, ASSIGNMENT], [possible, *table])
     return True
 
@@ -155,7 +182,7 @@ def changes(before: Path, class_sheets: Sequence[Sheet]) -> list[tuple[str, str,
     found = []
     for sheet in class_sheets:
         row = earlier.get(str(tame(sheet.student.id)), {})
-        for mark in sheet.marks:
+        for mark in (mark for mark in sheet.marks if not mark.open):
             try:
                 old = float(row[mark.verdict.exercise])
             except (KeyError, ValueError):  # not graded then

@@ -126,7 +126,7 @@ def _explained(mark: Mark) -> Markup:
 
 def class_page(group: Class, sheets: Sequence[Sheet], link: dict[str, str]) -> str:
     """What the teacher reads: how many passed what, which mistakes are common, who is missing."""
-    graded = [sheet for sheet in sheets if sheet.handed_in]
+    graded = [sheet for sheet in sheets if sheet.handed_in and not sheet.open]
     parts = [Markup("<h1>The class</h1>")]
     points = [sheet.earned for sheet in graded]
     if points:

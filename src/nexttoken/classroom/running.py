@@ -68,7 +68,8 @@ def grade_here(at: station.Station, job: Job) -> Result:
         except station.StationFailed:
             if attempt + 1 == _ATTEMPTS:
                 raise
-    found = marking.verdicts(job.key, cells, job.task.files[job.task.chapter], job.task.time_limit)
+    source, limits = job.task.files[job.task.chapter], (job.task.time_limit, job.task.setup_limit)
+    found = marking.verdicts(job.key, cells, source, *limits)
     return Result(
         job.student, job.task.chapter, job.fingerprint, found, round(time.perf_counter() - started, 3)
     )
@@ -156,6 +157,8 @@ def run(
     ------
     Interrupted
         After Ctrl-C. What runs at that time is dropped.
+    station.StationGone
+        If nothing more can be graded.
     """
     lost: list[Result] = []
     todo = [job for job in jobs if records.get(job.student, job.task.chapter, job.fingerprint) is None]
@@ -178,6 +181,8 @@ def run(
                 job = running.pop(future)
                 try:
                     result = future.result()
+                except station.StationGone:
+                    raise
                 except station.StationFailed as failure:  # costs nobody else the marks
                     chapter = job.task.chapter
                     verdicts = marking.not_graded(chapter, str(failure))

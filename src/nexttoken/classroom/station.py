@@ -35,6 +35,10 @@ class StationFailed(RuntimeError):
     """The grader itself is in trouble: no word on the submission."""
 
 
+class StationGone(StationFailed):
+    """Its warm process has ended: it can grade nothing any more."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One chapter of one submission."""
@@ -117,6 +121,8 @@ class Station:
         ------
         StationFailed
             If there is no such thing, through no fault of the submission.
+        StationGone
+            If there never will be.
         """
         request = {
             "kind": "judge",
@@ -140,6 +146,8 @@ class Station:
         except TimeoutError:
             raise StationFailed(f"the judge said nothing for {task.wall_limit:g} seconds") from None
         except (OSError, ValueError) as error:  # the warm process is gone, or a judge in the middle of a word
+            if self._process.poll() is not None:
+                raise StationGone("the process that starts the judges has ended") from error
             raise StationFailed(f"the judge cannot be reached, or understood: {error!r}") from error
 
     def _heard(self, answers: Any, task: Task) -> list[dict[str, Any]]:
