@@ -1,5 +1,6 @@
 """A station and its judges, with chapters of a few lines: what is the student's fault, and what is not."""
 
+import json
 import os
 import socket
 import sys
@@ -257,4 +258,9 @@ def test_a_class_gets_its_marks_also_where_the_grader_fails_at_one(tmp_path, mon
     assert table["b"]["notes"] == "attention was not graded: the grader itself failed"
     assert 'errors="8"' in (made.out / "junit.xml").read_text(encoding="utf-8")
     assert "no word on the answer: no kernel" in made.page("b")
+    assert "? of 13 points" in made.page("b")
+    assert "0 of" not in made.page("b")
+    results = json.loads((made.out / "students" / "b" / "results.json").read_text(encoding="utf-8"))
+    assert "score" not in results
+    assert not any("score" in test or "status" in test for test in results["tests"])
     assert not Records(made.out).file("b", CHAPTER).exists()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from nexttoken.classroom.marks import Sheet, plain
+from nexttoken.classroom.marks import Mark, Sheet, plain, total
 from nexttoken.grading.verdict import State
 
 # XML has no way to write these, not even escaped.
@@ -12,21 +12,20 @@ _NOT_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 65534, 65535, *rang
 
 
 def gradescope(sheet: Sheet) -> str:
-    """What Gradescope's autograder hands over for one submission."""
+    """What Gradescope's autograder hands over for one submission; no score where the grader failed."""
     tests = [
         {
             "name": mark.verdict.exercise,
             "number": str(number),
-            "score": plain(mark.earned),
             "max_score": mark.verdict.points,
-            "status": "passed" if mark.earned >= mark.verdict.points else "failed",
+            **({} if mark.open else _score(mark)),
             "output": words(sheet, number - 1),
             "visibility": "visible",
         }
         for number, mark in enumerate(sheet.marks, start=1)
     ]
     results = {
-        "score": plain(sheet.earned),
+        **({} if sheet.open else {"score": plain(sheet.earned)}),
         "execution_time": round(sheet.seconds, 2),
         "output": "\n".join(sheet.notes),
         "output_format": "text",
@@ -36,6 +35,11 @@ def gradescope(sheet: Sheet) -> str:
         "tests": tests,
     }
     return json.dumps(results, indent=1)
+
+
+def _score(mark: Mark) -> dict[str, object]:
+    passed = mark.earned >= mark.verdict.points
+    return {"score": plain(mark.earned), "status": "passed" if passed else "failed"}
 
 
 def words(sheet: Sheet, number: int) -> str:
@@ -78,7 +82,7 @@ def junit(sheets: Sequence[Sheet]) -> str:
             chapter, _, function = mark.verdict.exercise.partition(".")
             case = ElementTree.SubElement(suite, "testcase", classname=chapter, name=function, time="0")
             properties = ElementTree.SubElement(case, "properties")
-            for name, value in (("points", mark.verdict.points), ("earned", plain(mark.earned))):
+            for name, value in (("points", mark.verdict.points), ("earned", total([mark]))):
                 ElementTree.SubElement(properties, "property", name=name, value=str(value))
             if not mark.verdict.right:
                 kind = "skipped" if mark in blank else "error" if mark in lost else "failure"

@@ -33,9 +33,9 @@ class Mark:
         return self.verdict.state is State.NOT_GRADED and self.by_hand is None
 
 
-def total(of: Sequence[Mark]) -> int | float | str:
-    """The points of some marks; nothing, as long as one of them is open."""
-    return "" if any(mark.open for mark in of) else plain(sum(mark.earned for mark in of))
+def total(of: Sequence[Mark], unknown: str = "") -> int | float | str:
+    """The points of some marks, which are unknown as long as one of them is open."""
+    return unknown if any(mark.open for mark in of) else plain(sum(mark.earned for mark in of))
 
 
 @dataclass
@@ -88,14 +88,13 @@ def sheets(
                 points, reason = given.get((student.id, verdict.exercise), (None, ""))
                 marks.append(Mark(verdict, points, reason))
         submission = group.submissions.get(student.id)
-        notes = list(submission.notes) if submission else []
-        notes += [f"{c} was not graded: the grader itself failed" for c in chapters if _is_open(marks, c)]
-        made.append(Sheet(student, marks, submission is not None, notes, seconds))
+        sheet = Sheet(student, marks, submission is not None, seconds=seconds)
+        sheet.notes += submission.notes if submission else []
+        for chapter in chapters:
+            if any(mark.open for mark in sheet.of_chapter(chapter)):
+                sheet.notes.append(f"{chapter} was not graded: the grader itself failed")
+        made.append(sheet)
     return sorted(made, key=lambda sheet: (sheet.student.name or sheet.student.id).lower())
-
-
-def _is_open(marks: Sequence[Mark], chapter: str) -> bool:
-    return any(mark.open for mark in marks if mark.verdict.exercise.startswith(f"{chapter}."))
 
 
 def overrides(out: Path) -> list[dict[str, str]]:

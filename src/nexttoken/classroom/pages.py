@@ -11,7 +11,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from nexttoken.classroom.marks import Mark, Sheet, plain
+from nexttoken.classroom.marks import Mark, Sheet, plain, total
 from nexttoken.classroom.roster import Class
 from nexttoken.grading.verdict import ONE_OF_SEVERAL, State
 
@@ -48,7 +48,7 @@ def page(title: str, parts: Iterable[Markup]) -> str:
 
 def feedback(sheet: Sheet) -> str:
     """What one student reads: the points, then for each answer that is not right, why."""
-    title = f"{sheet.student.name or sheet.student.id}: {plain(sheet.earned)} of {sheet.points} points"
+    title = f"{sheet.student.name or sheet.student.id}: {total(sheet.marks, '?')} of {sheet.points} points"
     parts = [Markup("<h1>{}</h1>").format(title)]
     parts += [Markup('<p class="soft">{}.</p>').format(note[:1].upper() + note[1:]) for note in sheet.notes]
     if not sheet.handed_in:
@@ -56,7 +56,7 @@ def feedback(sheet: Sheet) -> str:
         return page(title, parts)
     for chapter, group in groupby(sheet.marks, key=lambda mark: mark.verdict.exercise.partition(".")[0]):
         marks = list(group)
-        earned = plain(sum(mark.earned for mark in marks))
+        earned = total(marks, "?")
         points = sum(mark.verdict.points for mark in marks)
         parts.append(Markup("<h2>{}: {} of {} points</h2>").format(chapter, earned, points))
         parts.append(_overview(chapter, marks))
@@ -82,7 +82,7 @@ def _overview(chapter: str, marks: Sequence[Mark]) -> Markup:
             sign=_SIGN.get(m.verdict.state, "✗"),
             function=m.verdict.exercise.partition(".")[2],
             state=m.verdict.state.value,
-            earned=plain(m.earned),
+            earned=total([m], "?"),
             points=m.verdict.points,
         )
         for m in marks
@@ -146,7 +146,7 @@ def class_page(group: Class, sheets: Sequence[Sheet], link: dict[str, str]) -> s
             link[s.student.id],
             s.student.name or s.student.id,
             s.student.id,
-            plain(s.earned),
+            total(s.marks, "?"),
             "; ".join(s.notes),
         )
         for s in sheets

@@ -43,7 +43,7 @@ def say(out: Path, group: Class, sheets: Sequence[marks.Sheet], changed: int, co
     table.add_column("notes", style="dim")
     for sheet in sheets[:40]:
         notes = "; ".join(sheet.notes) if sheet.handed_in else "nothing handed in"
-        points = f"{'?' if sheet.open else marks.plain(sheet.earned)} of {sheet.points}"
+        points = f"{marks.total(sheet.marks, '?')} of {sheet.points}"
         table.add_row(Text(sheet.student.name or sheet.student.id), points, Text(notes))
     console.print(table)
     if len(sheets) > 40:
