@@ -88,6 +88,14 @@ def test_a_page_fits_a_phone(name: str, opened: Callable[..., Any]) -> None:
         assert page.evaluate(STICKING_OUT) == []
 
 
+@pytest.mark.parametrize("name", LISTED)
+def test_no_output_is_an_empty_box(name: str, opened: Callable[..., Any]) -> None:
+    with opened(f"{name}.html", color_scheme="dark") as page:
+        outputs = "[...document.querySelectorAll('.cell_output .output')]"
+        empty = "e => !e.innerText.trim() && !e.querySelector('img, svg') && e.offsetHeight"
+        assert page.evaluate(f"{outputs}.filter({empty}).map(e => e.outerHTML.slice(0, 120))") == []
+
+
 def test_the_search_finds_a_word(opened: Callable[..., Any]) -> None:
     with opened("search.html?q=perplexity") as page:
         results = page.locator("#search-results li a")
