@@ -280,11 +280,9 @@ class _Bench:
         self._draw()
 
     def _draw(self) -> None:
+        """The field first, the count last: who reads the new count types into a field that is empty already."""
         labels, task = self.labels, self.labels.present
-        self.count.value = (
-            f"{len(labels)} ranking{'s' * (len(labels) != 1)}, that is {labels.comparisons} comparisons. "
-            f"{max(0, ENOUGH - len(labels)) or 'No'} more needed before anything can be learned."
-        )
+        self.keys.value = "".join(str(answer + 1) for answer in labels.pressed)
         for number, button in enumerate(self.buttons):
             button.disabled = task is None or number in labels.pressed
             place = labels.pressed.index(number) if number in labels.pressed else None
@@ -294,4 +292,7 @@ class _Bench:
         self.question.value = (
             "All are ranked." if task is None else f"<strong>{escape(task.question)}</strong>"
         )
-        self.keys.value = "".join(str(answer + 1) for answer in labels.pressed)
+        self.count.value = (
+            f"{len(labels)} ranking{'s' * (len(labels) != 1)}, that is {labels.comparisons} comparisons. "
+            f"{max(0, ENOUGH - len(labels)) or 'No'} more needed before anything can be learned."
+        )
