@@ -32,8 +32,13 @@ def exam(count: int = 400, topics: Sequence[Topic] = TOPICS) -> list[texts.Case]
 
 def ask(model: GPT, of: Sequence[texts.Case], seed: int = 5, temperature: float = 1.0) -> sampling.Answers:
     """One answer to each case."""
+    return answered(model, of, sampling.at_random(seed, temperature))
+
+
+def answered(model: GPT, of: Sequence[texts.Case], choose: sampling.Choose) -> sampling.Answers:
+    """One answer to each case, its tokens chosen in this way."""
     prompts = [english().encode(texts.prompt(case)) for case in of]
-    return sampling.sample(model, prompts, sampling.at_random(seed, temperature), LONGEST_ANSWER)
+    return sampling.sample(model, prompts, choose, LONGEST_ANSWER)
 
 
 def dialogue(question: str, answer: str) -> list[int]:

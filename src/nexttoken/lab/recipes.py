@@ -87,7 +87,7 @@ def follow(name: str) -> float:
     return seconds
 
 
-def follow_all(names: Iterable[str], workers: int = 2) -> None:
+def follow_all(names: Iterable[str], workers: int) -> None:
     """Follow these recipes, several at once, each after those that it needs; what took longest last time first."""
     waiting = sorted(dict.fromkeys(names), key=_seconds_last_time, reverse=True)
     running: dict[Future[float], str] = {}
@@ -132,7 +132,7 @@ def main() -> None:
     unknown = [name for name in sys.argv[1:] if name not in RECIPES]
     if unknown:
         sys.exit(f"no recipe {unknown[0]!r}; there are: {', '.join(RECIPES)}")
-    follow_all(sys.argv[1:] or RECIPES)
+    follow_all(sys.argv[1:] or RECIPES, workers=os.cpu_count() or 1)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch import Tensor
 from nexttoken.exercise import settled
 from nexttoken.lab import desk, progress
 from nexttoken.lab.preferences import Comparisons
-from nexttoken.lab.sampling import Answers
+from nexttoken.lab.sampling import Answers, by_one_throw
 from nexttoken.lab.training import Optimiser, Plan
 from nexttoken.lab.village import texts
 from nexttoken.lab.village.law import TOPICS, Topic
@@ -45,13 +45,13 @@ class PPO:
     """What there is to choose about a run."""
 
     iterations: int = 60
-    prompts: int = 64  # answered in an iteration
+    prompts: int = 48  # answered in an iteration
     kl_coefficient: float = 0.02  # price of a nat, in standard deviations of the reward
-    rate: float = 3e-4
+    rate: float = 5e-4
     value_rate: float = 5e-4
     values_first: int = 5  # iterations in which only the value model learns
-    epochs: int = 2  # over the answers of an iteration
-    parts: int = 2  # minibatches of an epoch
+    epochs: int = 1  # over the answers of an iteration
+    parts: int = 3  # minibatches of an epoch
     clip: float = 0.2
     value_clip: float = 0.2
     gamma: float = 1.0
@@ -64,12 +64,12 @@ class Groups:
     """The same for RLOO and GRPO: several answers to each prompt, no value model."""
 
     iterations: int = 60
-    prompts: int = 16
+    prompts: int = 12
     answers: int = 4
     kl_coefficient: float = 0.02
-    rate: float = 3e-4
-    epochs: int = 2
-    parts: int = 2
+    rate: float = 5e-4
+    epochs: int = 1
+    parts: int = 3
     clip: float = 0.2
     advantages: Literal["leave one out", "group"] = "leave one out"
 
@@ -156,7 +156,7 @@ def ppo(
         if look is not None:
             look(iteration, policy)
         cases = [texts.Case.drawn(random, topics) for _ in range(settings.prompts)]
-        answers = desk.ask(policy, cases, seed=int(random.integers(2**31)))
+        answers = desk.answered(policy, cases, by_one_throw(int(random.integers(2**31))))
         window = Window.of(answers)
         mask, old = window.mask, answers.log_probs[:, window.start :]
         with torch.no_grad():
@@ -206,7 +206,7 @@ def in_groups(
         cases = [
             case for _ in range(settings.prompts) for case in [texts.Case.drawn(random)] * settings.answers
         ]
-        answers = desk.ask(policy, cases, seed=int(random.integers(2**31)))
+        answers = desk.answered(policy, cases, by_one_throw(int(random.integers(2**31))))
         window = Window.of(answers)
         mask, old = window.mask, answers.log_probs[:, window.start :]
         with torch.no_grad():

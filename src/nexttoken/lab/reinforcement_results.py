@@ -147,7 +147,7 @@ def fitted(far: Float[Tensor, " points"], gold: Float[Tensor, " points"]) -> Flo
 
 
 def algorithms(seed: int) -> dict[str, Any]:
-    """PPO, RLOO, GRPO and DPO, each from 3840 answers: half of what PPO is given in `chain.family`."""
+    """PPO, RLOO, GRPO and DPO, each from 2880 answers: half of what PPO is given in `chain.family`."""
     sft = checkpoints.load(f"sft-{seed}", READY_MADE)
     judge = checkpoints.load_reward_model(f"reward-{seed}", READY_MADE)
     before = exam(sft)
@@ -162,7 +162,7 @@ def algorithms(seed: int) -> dict[str, Any]:
     }.items():
         policy, run = rl.in_groups(sft, rl.paid_by(judge), seed, settings)
         found[name] = {**measured(policy, sft, judge, before), "run": journal(run)}
-    comparisons = preferences.compare(sft, 960, seed)
+    comparisons = preferences.compare(sft, 720, seed)
     for name, beta, rate in (("DPO", 0.3, 1e-4), ("DPO, larger steps", 0.1, 3e-4)):
         policy, losses = rl.dpo(sft, comparisons, seed, beta, rate)
         found[name] = {**measured(policy, sft, judge, before), "losses": rounded(losses)}
@@ -193,10 +193,11 @@ def controls() -> dict[str, Any]:
 # --- N17: steps 2 and 3, again and again -----------------------------------------------------------
 
 ROUNDS, FRESH = 4, 64  # and prompts that are compared in each of them
-ROUND = rl.PPO(iterations=12, prompts=48)  # in which the policy learns; those for the values come on top
+ROUND = rl.PPO(iterations=12)  # in which the policy learns; those for the values come on top
 ROUND_SEEDS = (0, 1, 2, 3, 4)
 CHEAP = 0.005  # a price at which one round goes as far from SFT as four rounds do
 FIRST_VALUES, NEXT_VALUES = 5, 2  # iterations for the values: in the first round, in the others
+DESIGNS = {"as they come": False, "mended": True}
 
 
 def start_of(seed: int) -> GPT:
@@ -240,23 +241,23 @@ def in_rounds(
     first: Comparisons,
     test: Comparisons,
     seed: int,
-    mended: bool,
-) -> tuple[GPT, list[dict[str, Any]]]:
+    ppo: rl.PPO,
+) -> dict[str, tuple[GPT, list[dict[str, Any]]]]:
     """Four rounds of fresh comparisons and a little PPO; the policy goes on, the judge begins anew.
 
     `before` is the fine-tuned model's exam, and on `test` each judge is tried.
 
     As they come: four answers of the policy of today, ties and all, and the judge brought to mean 0 and
     deviation 1 on answers of the fine-tuned model. Mended: two answers of it and two of today's, no
-    ties, and the judge brought to scale on both kinds together.
+    ties, and the judge brought to scale on both kinds together. The first round, in which all answers
+    are the fine-tuned model's, is the same for both.
     """
-    policy, comparisons, seen = sft, first, []
     sft_answers = desk.ask(sft, desk.cases(200, seed + 600), seed)
-    for number in range(ROUNDS):
+
+    def a_round(
+        number: int, policy: GPT, comparisons: Comparisons, mended: bool
+    ) -> tuple[GPT, dict[str, Any]]:
         now = seed + 100 * number
-        if number:
-            fresh = mixed(sft, policy, FRESH, now) if mended else preferences.compare(policy, FRESH, now)
-            comparisons = preferences.joined(comparisons, fresh)
         judge, _ = preferences.train(sft, comparisons, seed, ties=not mended)
         _, deviation = mean_and_deviation(judge, sft_answers)
         scale = [sft_answers]
@@ -270,11 +271,23 @@ def in_rounds(
             "accuracy on policy": preferences.accuracy(judge, todays(policy, seed)),
         }
         values_first = NEXT_VALUES if number else FIRST_VALUES
-        settings = replace(ROUND, iterations=ROUND.iterations + values_first, values_first=values_first)
+        settings = replace(ppo, iterations=ppo.iterations + values_first, values_first=values_first)
         policy, run = rl.ppo(policy, rl.paid_by(judge), judge, now, settings, reference=sft)
         entry |= measured(policy, sft, judge, before)
-        seen.append({name: round(number, 4) for name, number in entry.items()} | {"run": journal(run)})
-    return policy, seen
+        return policy, {of: round(value, 4) for of, value in entry.items()} | {"run": journal(run)}
+
+    after_first, seen_first = a_round(0, sft, first, mended=False)
+    found = {}
+    for name, mended in DESIGNS.items():
+        policy, comparisons, seen = after_first, first, [seen_first]
+        for number in range(1, ROUNDS):
+            now = seed + 100 * number
+            fresh = mixed(sft, policy, FRESH, now) if mended else preferences.compare(policy, FRESH, now)
+            comparisons = preferences.joined(comparisons, fresh)
+            policy, entry = a_round(number, policy, comparisons, mended)
+            seen.append(entry)
+        found[name] = policy, seen
+    return found
 
 
 def todays(policy: GPT, seed: int) -> Comparisons:
@@ -293,7 +306,7 @@ def together(several: Sequence[Answers]) -> Answers:
     return Answers(joined("ids"), joined("is_answer"), joined("log_probs"))
 
 
-def rounds(seed: int) -> dict[str, Any]:
+def rounds(seed: int, ppo: rl.PPO = ROUND) -> dict[str, Any]:
     """As many comparisons in one round (at two prices) and in four (of two designs), and as much PPO."""
     sft = start_of(seed)
     all_at_once = preferences.compare(sft, ROUNDS * FRESH, seed)
@@ -301,9 +314,9 @@ def rounds(seed: int) -> dict[str, Any]:
     before, test, one_round = exam(sft), unseen(sft, seed), {}
     on_sft = round(preferences.accuracy(judge, test), 4)
     found: dict[str, Any] = {"sft": round(before.mean().item(), 4)}
-    longest = ROUNDS * ROUND.iterations + FIRST_VALUES
-    for name, price in (("one round, cheap", CHEAP), ("one round", ROUND.kl_coefficient)):
-        settings = replace(ROUND, iterations=longest, values_first=FIRST_VALUES, kl_coefficient=price)
+    longest = ROUNDS * ppo.iterations + FIRST_VALUES
+    for name, price in (("one round, cheap", CHEAP), ("one round", ppo.kl_coefficient)):
+        settings = replace(ppo, iterations=longest, values_first=FIRST_VALUES, kl_coefficient=price)
         policy, run = rl.ppo(sft, rl.paid_by(judge), judge, seed, settings)
         found[name] = {
             **measured(policy, sft, judge, before),
@@ -312,8 +325,7 @@ def rounds(seed: int) -> dict[str, Any]:
             "run": journal(run),
         }
         one_round[name] = exam(policy)
-    for name, mended in (("as they come", False), ("mended", True)):
-        policy, seen = in_rounds(sft, before, all_at_once[:FRESH], test, seed, mended)
+    for name, (policy, seen) in in_rounds(sft, before, all_at_once[:FRESH], test, seed, ppo).items():
         four = exam(policy)
         wins = {f"win over {other}": round(desk.win_rate(four, one), 4) for other, one in one_round.items()}
         found[name] = {"rounds": seen, **wins}

@@ -55,7 +55,8 @@ def at_random(seed: int, temperature: float = 1.0) -> Choose:
 def by_one_throw(seed: int) -> Choose:
     """As `at_random`, with other draws, and four times as fast: all chances end to end, one throw for each text.
 
-    (torch.multinomial draws a number for every token of the vocabulary. What is stored was drawn by it.)
+    (torch.multinomial draws a number for every token of the vocabulary.) What a policy learns from is drawn
+    in this way; what is compared or measured, by `at_random`.
     """
     generator = torch.Generator().manual_seed(seed)
 

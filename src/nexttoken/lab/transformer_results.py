@@ -17,6 +17,7 @@ from nexttoken.lab.recipes import recipe, result
 from nexttoken.models import GPT, READY_MADE
 
 SEEDS = 0, 1, 2
+NARROW_SEEDS = SEEDS[:2]  # for GPT-2's beginning
 WIDTHS = 8, 16, 32, 64, 96
 STEPS_OF_SIZES = 600
 
@@ -37,7 +38,7 @@ def copying() -> dict[str, Any]:
     families = [result(f"family-{seed}") for seed in SEEDS]
     ours = models.draw
     models.draw = draw_narrow
-    narrow = [pretraining.watched(seed, READY_MADE) for seed in SEEDS]
+    narrow = [pretraining.watched(seed, READY_MADE) for seed in NARROW_SEEDS]
     models.draw = ours
     return {
         "steps": [*range(0, pretraining.PLAN.steps + 1, pretraining.LOOK)],
@@ -47,7 +48,7 @@ def copying() -> dict[str, Any]:
         ],
         "GPT-2's": [
             {"seed": seed, "loss": round(float(np.mean(losses[-50:])), 4), "copying": seen}
-            for seed, (_, losses, seen) in zip(SEEDS, narrow, strict=True)
+            for seed, (_, losses, seen) in zip(NARROW_SEEDS, narrow, strict=True)
         ],
     }
 
