@@ -310,6 +310,32 @@ def test_only_notebooks_have_code_cells(tmp_path: Path) -> None:
     assert fingerprint.code_cells(notebook) == ["import nexttoken"]
 
 
+# Styles and scripts
+
+
+@pytest.mark.parametrize("change", ["edited", "renamed", "added", "deleted"])
+def test_a_change_of_styles_changes_their_checksum_and_undoing_it_gives_the_old_one(
+    change: str, tmp_path: Path
+) -> None:
+    style, other = tmp_path / "course.css", tmp_path / "live" / "other.js"
+    style.write_text("p { color: red }")
+    before = course_ext.static_checksum([tmp_path])
+    if change == "edited":
+        style.write_text("p { color: tan }")
+    elif change == "renamed":
+        style.rename(tmp_path / "new.css")
+    elif change == "added":
+        other.parent.mkdir()
+        other.write_text("")
+    else:
+        style.unlink()
+    assert course_ext.static_checksum([tmp_path]) != before
+    (tmp_path / "new.css").unlink(missing_ok=True)
+    other.unlink(missing_ok=True)
+    style.write_text("p { color: red }")
+    assert course_ext.static_checksum([tmp_path]) == before
+
+
 # The address for reports
 
 

@@ -6,13 +6,16 @@
   the page says its words to whoever runs no JavaScript, or as the title of a drawing.
 - ``{workload}`attention` ``: how many exercises, points and minutes a chapter has.
 - "Report a mistake on this page" in every footer.
+- A new stylesheet or script reaches a site that was built before.
 - A bibliography that screen readers take for a list.
 """
 
+import hashlib
 import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -214,6 +217,21 @@ def set_repository(app: Sphinx, config: Any) -> None:
     config.course_repository = repository_address(Path(app.srcdir)) or ""
 
 
+def set_static(app: Sphinx, config: Any) -> None:
+    """Put a checksum of styles and scripts into the configuration: Sphinx copies them only if it writes a page."""
+    config.course_static = static_checksum(Path(app.srcdir, folder) for folder in config.html_static_path)
+
+
+def static_checksum(folders: Iterable[Path]) -> str:
+    """Another one when a file in one of these folders is edited, comes, goes, or has a new name."""
+    found = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            found.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
+            found.update(file.read_bytes())
+    return found.hexdigest()
+
+
 def add_report_link(
     app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: nodes.document | None
 ) -> None:
@@ -242,6 +260,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", find_section)
     app.add_config_value("course_repository", "", "html", [str])
     app.connect("config-inited", set_repository)
+    app.add_config_value("course_static", "", "html", [str])
+    app.connect("config-inited", set_static)
     app.connect("html-page-context", add_report_link)
     app.connect("html-page-context", name_roles_in_bibliography)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
