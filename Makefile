@@ -63,6 +63,7 @@ bench: .venv/.learn  ## Compare with other models, trainers and graders: make be
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/nanogpt_size.py $(TEXT)
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/generation.py
 	NEXTTOKEN_REFERENCE=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rloo.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rounds.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/grading.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/vector_databases.py
 

@@ -5,7 +5,7 @@ RLOO, GRPO and DPO with as many answers as PPO was given? Is it the judge's faul
 And is it worth while to ask the labelers again, about the answers of the policy of today?
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -242,6 +242,7 @@ def in_rounds(
     test: Comparisons,
     seed: int,
     ppo: rl.PPO,
+    designs: Iterable[str],
 ) -> dict[str, tuple[GPT, list[dict[str, Any]]]]:
     """Four rounds of fresh comparisons and a little PPO; the policy goes on, the judge begins anew.
 
@@ -278,7 +279,8 @@ def in_rounds(
 
     after_first, seen_first = a_round(0, sft, first, mended=False)
     found = {}
-    for name, mended in DESIGNS.items():
+    for name in designs:
+        mended = DESIGNS[name]
         policy, comparisons, seen = after_first, first, [seen_first]
         for number in range(1, ROUNDS):
             now = seed + 100 * number
@@ -306,7 +308,7 @@ def together(several: Sequence[Answers]) -> Answers:
     return Answers(joined("ids"), joined("is_answer"), joined("log_probs"))
 
 
-def rounds(seed: int, ppo: rl.PPO = ROUND) -> dict[str, Any]:
+def rounds(seed: int, ppo: rl.PPO = ROUND, designs: Iterable[str] = DESIGNS) -> dict[str, Any]:
     """As many comparisons in one round (at two prices) and in four (of two designs), and as much PPO."""
     sft = start_of(seed)
     all_at_once = preferences.compare(sft, ROUNDS * FRESH, seed)
@@ -325,7 +327,8 @@ def rounds(seed: int, ppo: rl.PPO = ROUND) -> dict[str, Any]:
             "run": journal(run),
         }
         one_round[name] = exam(policy)
-    for name, (policy, seen) in in_rounds(sft, before, all_at_once[:FRESH], test, seed, ppo).items():
+    in_four = in_rounds(sft, before, all_at_once[:FRESH], test, seed, ppo, designs)
+    for name, (policy, seen) in in_four.items():
         four = exam(policy)
         wins = {f"win over {other}": round(desk.win_rate(four, one), 4) for other, one in one_round.items()}
         found[name] = {"rounds": seen, **wins}
