@@ -21,7 +21,7 @@ from nexttoken.lab.sampling import Answers
 from nexttoken.models import GPT, READY_MADE, RewardModel
 
 SEEDS = (0, 1, 2)
-FULL = rl.PPO(iterations=120)  # half as many do for two seeds of three
+FULL = rl.PPO(iterations=120)  # half of them bring most of it: see "middle of ppo"
 SIZES = (8, 32, 128, 512, 1024)  # prompts from which a reward model learns
 UNSEEN = 300  # prompts on which reward models are measured
 
