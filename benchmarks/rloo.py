@@ -49,7 +49,7 @@ from nexttoken.models import GPT, READY_MADE, YOURS, Kernels, Shape
 
 # 16 prompts with 4 answers. The rate is so low that both stay where they began: else the one that learns
 # to write less has less to do.
-STEP = reinforcement.Groups(epochs=1, parts=1, rate=1e-5)
+STEP = reinforcement.Groups(prompts=16, epochs=1, parts=1, rate=1e-5)
 UPDATES = {"1": STEP, "4": replace(STEP, epochs=2, parts=2)}
 LARGE = Shape(vocab=217, context=80, d_model=128, layers=4, heads=4)
 TARGET = 1.7  # times as fast as TRL, for the small model

@@ -1,12 +1,12 @@
 """N17 once more: are four small rounds better than one large one on other seeds, and with another PPO?
 
-    python benchmarks/rounds.py                   ten seeds, two settings of PPO: about 20 minutes on two cores
+    python benchmarks/rounds.py                   ten seeds, two settings of PPO: a quarter of an hour on two cores
     python benchmarks/rounds.py --seeds 3         the first three seeds only
 
 The page of chapter `rl` shows five seeds with the course's PPO, which goes over the answers of an iteration
 once, in three parts. Here it has a rival that goes over them twice, in two parts, with smaller steps. For
 each seed: in which share of the exam's 400 cases four rounds as they come beat the one round, at its price
-and at the lower one that lets it go as far. The mean stands with its 95 % interval (Student 1908).
+and at a lower one that lets it go further. The mean stands with its 95 % interval (Student 1908).
 """
 
 import argparse

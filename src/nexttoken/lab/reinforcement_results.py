@@ -195,7 +195,7 @@ def controls() -> dict[str, Any]:
 ROUNDS, FRESH = 4, 64  # and prompts that are compared in each of them
 ROUND = rl.PPO(iterations=12)  # in which the policy learns; those for the values come on top
 ROUND_SEEDS = (0, 1, 2, 3, 4)
-CHEAP = 0.005  # a price at which one round goes as far from SFT as four rounds do
+CHEAP = 0.005  # a price at which one round goes further from SFT, as four rounds do
 FIRST_VALUES, NEXT_VALUES = 5, 2  # iterations for the values: in the first round, in the others
 DESIGNS = {"as they come": False, "mended": True}
 
