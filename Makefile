@@ -49,7 +49,7 @@ test: .venv/.test book  ## Everything that CI runs
 exercises: .venv/.test  ## Store in the graded notebooks what the references print
 	$(BIN)/python -m nexttoken.grading.storing
 
-checkpoints: .venv/.learn  ## Train again what the course ships trained: all, or make checkpoints RECIPES="sizes family-0"
+checkpoints: .venv/.learn  ## Train again what the course ships trained (20 minutes on two cores), or make checkpoints RECIPES="sizes family-0"
 	$(BIN)/python -m nexttoken.lab.recipes $(RECIPES)
 
 mutants: .venv/.learn  ## Try every blank, reference and wrong answer on the checks
